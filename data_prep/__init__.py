@@ -1,0 +1,1 @@
+"""FLAIR volumes to prepared slices, and back: no TensorFlow, JAX or Keras."""

@@ -1,0 +1,201 @@
+"""How every program of the project starts: flags, help, errors, progress."""
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tqdm
+from absl import flags
+
+from data_prep.errors import UsageError, UserError
+from data_prep.version import __version__
+
+Item = TypeVar("Item")
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def run_program(
+    *,
+    name: str,
+    description: str,
+    define_flags: Callable[[flags.FlagValues], None],
+    main: Callable[[flags.FlagValues], int],
+    argv: Sequence[str] | None = None,
+    flagfile_dir: str | os.PathLike | None = None,
+) -> int:
+    """Parses the flags, runs `main` and turns user errors into exit codes.
+
+    The flags live in a `FlagValues` of their own, never in absl's global one:
+    two programs may then have flags of the same name, and both can run in
+    one process.
+
+    Args:
+      name: the program's name, as shown in messages.
+      description: what `--help` shows above the flags.
+      define_flags: defines the program's flags.
+      main: gets the parsed flags, returns the exit code.
+      argv: like `sys.argv`, which is the default: the program comes first.
+      flagfile_dir: where a `--flagfile` is looked for that is not found as
+        given, so that an installed package finds its own recipes.
+
+    Returns:
+      0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    argv = list(sys.argv if argv is None else argv)
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    if any(argument in ("--help", "-help", "-h") for argument in argv[1:]):
+        print(format_help(name, description, flag_values))
+        return EXIT_OK
+    if "--version" in argv[1:]:
+        print(f"{name} {__version__}")
+        return EXIT_OK
+    try:
+        _parse(flag_values, argv, flagfile_dir)
+        return main(flag_values)
+    except (flags.Error, UsageError) as error:
+        _complain(name, f"{error}\n`{name} --help` lists the flags.")
+        return EXIT_USAGE
+    except UserError as error:
+        _complain(name, str(error))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        _complain(name, "interrupted")
+        return EXIT_INTERRUPTED
+
+
+def require(flag_values: flags.FlagValues, *names: str) -> None:
+    """Raises a UsageError that names the flags which were not given."""
+    missing = [f"--{name}" for name in names if not flag_values[name].value]
+    if missing:
+        raise UsageError(f"needed, but not given: {', '.join(missing)}")
+
+
+def format_help(
+    name: str, description: str, flag_values: flags.FlagValues
+) -> str:
+    """Returns the text of `--help`: the description, then every flag."""
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    lines = [name, "", textwrap.dedent(description).strip(), "", "Flags:"]
+    indent = " " * 6
+    for flag in _flags_in_order(flag_values):
+        lines.append(f"  --{flag.name}{_format_default(flag)}")
+        lines += textwrap.wrap(
+            " ".join((flag.help or "").split()),
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+        )
+    lines += [
+        "  --flagfile=FILE",
+        f"{indent}Read flags from a file, one --flag=value a line; what "
+        "comes later wins.",
+        "  --help, --version",
+    ]
+    return "\n".join(lines)
+
+
+def progress(
+    items: Iterable[Item],
+    description: str,
+    total: int | None = None,
+    unit: str = "it",
+) -> Iterator[Item]:
+    """Passes the items on and shows how far it is and how long it takes.
+
+    The bar goes to stderr, with the time left. Where that is no terminal, a
+    line comes every ten seconds, so that a log stays readable.
+
+    Args:
+      items: what is gone through.
+      description: what is being done, in a word or two.
+      total: how many items; by default their length, where they have one.
+      unit: what an item is called.
+
+    Yields:
+      The items.
+    """
+    is_terminal = sys.stderr.isatty()
+    yield from tqdm.tqdm(
+        items,
+        desc=description,
+        total=total,
+        unit=unit,
+        mininterval=0.2 if is_terminal else 10,
+        maxinterval=1 if is_terminal else 10,
+        ascii=not is_terminal,
+        dynamic_ncols=is_terminal,
+    )
+
+
+def _parse(
+    flag_values: flags.FlagValues,
+    argv: list[str],
+    flagfile_dir: str | os.PathLike | None,
+) -> None:
+    if flagfile_dir is not None:
+        argv = _resolve_flagfiles(argv, Path(flagfile_dir))
+    try:
+        rest = flag_values(argv)
+    except OSError as error:  # absl lets a missing flagfile through
+        raise UsageError(f"cannot read a flagfile: {error}") from error
+    if len(rest) > 1:
+        raise UsageError(
+            f"expected only --flags, received {' '.join(map(repr, rest[1:]))}"
+        )
+
+
+def _resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
+    resolved = []
+    after_flagfile = False
+    for argument in argv:
+        head, separator, value = argument.partition("=")
+        if head in ("--flagfile", "-flagfile") and separator:
+            argument = f"{head}={_find_flagfile(value, folder)}"
+        elif after_flagfile:
+            argument = _find_flagfile(argument, folder)
+        after_flagfile = argument in ("--flagfile", "-flagfile")
+        resolved.append(argument)
+    return resolved
+
+
+def _find_flagfile(value: str, folder: Path) -> str:
+    path = Path(value)
+    packaged = folder / path.name
+    if value and not path.exists() and packaged.exists():
+        return str(packaged)
+    return value
+
+
+def _flags_in_order(flag_values: flags.FlagValues) -> list[flags.Flag]:
+    own = [flag_values[name] for name in flag_values]
+    unique = {flag.name: flag for flag in own}
+    return list(unique.values())
+
+
+def _format_default(flag: flags.Flag) -> str:
+    if flag.boolean:
+        return f"  (default: {'yes' if flag.default else 'no'}; " + (
+            f"--no{flag.name} turns it off)" if flag.default else "off)"
+        )
+    if isinstance(flag.parser, flags.EnumParser):
+        choices = "|".join(flag.parser.enum_values)
+        return f"={choices}  (default: {flag.default})"
+    default: Any = flag.default
+    if default is None or default == "" or default == []:
+        return "=…"
+    if isinstance(default, list):
+        default = ",".join(map(str, default))
+    return f"=…  (default: {default})"
+
+
+def _complain(name: str, message: str) -> None:
+    print(f"{name}: error: {message}", file=sys.stderr)
