@@ -1,0 +1,242 @@
+"""The one door: volumes to prepared slices, and slices back to volumes.
+
+Training data, evaluation and prediction all come through here.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from data_prep import intensity
+from data_prep.errors import VolumeError
+from data_prep.geometry import SliceGeometry, slice_geometry
+from data_prep.volume import Volume, check_same_grid
+
+PADDINGS = ("zero", "background")
+NORMALIZATIONS = ("zscore", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class PreprocessConfig:
+    """How slices are prepared; written into data sets and models.
+
+    Attributes:
+      side: height and width of a prepared slice, in pixels.
+      padding: "zero" or "background", see `volume_to_slices`.
+      normalization: "zscore" or "none", see `intensity.normalize`.
+      channels: the roles of the images, in the order of the channels.
+    """
+
+    side: int = 384
+    padding: str = "zero"
+    normalization: str = "zscore"
+    channels: tuple[str, ...] = ("flair",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.side, int) or self.side < 1:
+            raise ValueError(f"expected a positive side, received {self.side}")
+        if self.padding not in PADDINGS:
+            raise ValueError(
+                f"expected a padding of {PADDINGS}, received {self.padding!r}"
+            )
+        if self.normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"expected a normalization of {NORMALIZATIONS}, received "
+                f"{self.normalization!r}"
+            )
+        if not self.channels or self.channels[0] != "flair":
+            raise ValueError(
+                f"expected channels with flair first, received {self.channels}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON types."""
+        return {**dataclasses.asdict(self), "channels": list(self.channels)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "PreprocessConfig":
+        """Makes the config from what `to_json` gave.
+
+        Raises:
+          ValueError: unknown fields or values.
+        """
+        unknown = set(fields) - {f.name for f in dataclasses.fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown preprocessing fields: {sorted(unknown)}")
+        fields = dict(fields)
+        if "channels" in fields:
+            fields["channels"] = tuple(fields["channels"])
+        return cls(**fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeMeta:
+    """Who a prepared volume is, and all that is needed to go back.
+
+    Attributes:
+      volume_id: unique in a data set.
+      subject_id: the person.
+      session: "" where there is none.
+      run: "" where there is none.
+      site: "" where it is not known.
+      geometry: the way to the slices and back.
+      mean: per channel, of the native intensities.
+      std: per channel.
+    """
+
+    volume_id: str
+    subject_id: str
+    session: str
+    run: str
+    site: str
+    geometry: SliceGeometry
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "VolumeMeta":
+        """Makes the metadata from what `to_json` gave."""
+        fields = dict(fields)
+        fields["geometry"] = SliceGeometry.from_json(fields["geometry"])
+        fields["mean"] = tuple(fields["mean"])
+        fields["std"] = tuple(fields["std"])
+        return cls(**fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedVolume:
+    """The slices of one volume.
+
+    Attributes:
+      slices: (z, side, side, c) float32.
+      mask: (z, side, side) uint8 with the labels 0, 1, 2, or None.
+      geometry: the way back.
+      mean: per channel, of the native intensities.
+      std: per channel.
+      warnings: what the user should know, as sentences.
+    """
+
+    slices: np.ndarray
+    mask: np.ndarray | None
+    geometry: SliceGeometry
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    warnings: tuple[str, ...]
+
+
+def volume_to_slices(
+    images: Sequence[Volume],
+    config: PreprocessConfig,
+    mask: Volume | None = None,
+) -> PreparedVolume:
+    """Prepares the axial slices of one volume.
+
+    In the paper's order: canonical orientation, z-score over the volume,
+    square in-plane voxels (where their sides differ by over 1 %), padding to
+    a square, then bilinear resizing up to `config.side` or a centre crop down
+    to it. The mask goes the same way, by nearest voxel.
+
+    Padding "zero" fills with 0, which is the volume's mean after a z-score;
+    "background" fills with the median of the slices' rims.
+
+    Args:
+      images: one volume a channel, in the order of `config.channels`, all on
+        one grid.
+      config: how to prepare.
+      mask: labels 0, 1, 2 on the same grid, or None.
+
+    Returns:
+      The prepared slices.
+
+    Raises:
+      VolumeError: another number of images than channels, other grids, or
+        intensities that cannot be scaled.
+    """
+    if len(images) != len(config.channels):
+        raise VolumeError(
+            f"expected {len(config.channels)} images "
+            f"({', '.join(config.channels)}), received {len(images)}"
+        )
+    others = list(images[1:]) + ([] if mask is None else [mask])
+    for other in others:
+        check_same_grid(other, images[0])
+    geometry = slice_geometry(images[0], config.side)
+    channels, means, stds = [], [], []
+    for image in images:
+        scaled, mean, std = intensity.normalize(
+            image.data, config.normalization
+        )
+        planes = geometry.to_planes(scaled)
+        pad_value = 0.0
+        if config.padding == "background":
+            pad_value = intensity.background_value(planes)
+        channels.append(geometry.image_to_slices(planes, pad_value))
+        means.append(mean)
+        stds.append(std)
+    mask_planes = None if mask is None else geometry.to_planes(mask.data)
+    return PreparedVolume(
+        slices=np.stack(channels, axis=-1),
+        mask=None
+        if mask_planes is None
+        else np.ascontiguousarray(geometry.mask_to_slices(mask_planes)),
+        geometry=geometry,
+        mean=tuple(means),
+        std=tuple(stds),
+        warnings=_warnings(images[0], geometry, mask_planes),
+    )
+
+
+def slices_to_volume(slices: np.ndarray, geometry: SliceGeometry) -> np.ndarray:
+    """Takes probabilities on prepared slices back to the native grid.
+
+    Args:
+      slices: (z, side, side), real numbers.
+      geometry: of the volume that the slices came from.
+
+    Returns:
+      (x, y, z) float32 in the file's own shape and orientation, linearly
+      interpolated, not thresholded; 0 where a centre crop had cut off.
+
+    Raises:
+      ValueError: slices of another shape than the geometry's.
+    """
+    expected = (geometry.num_slices, geometry.side, geometry.side)
+    if slices.shape != expected:
+        raise ValueError(
+            f"expected slices of shape {expected}, received {slices.shape}"
+        )
+    planes = geometry.slices_to_planes(np.asarray(slices, np.float32))
+    return np.ascontiguousarray(geometry.from_planes(planes))
+
+
+def _warnings(
+    image: Volume, geometry: SliceGeometry, mask_planes: np.ndarray | None
+) -> tuple[str, ...]:
+    warnings = []
+    x_mm, y_mm, z_mm = geometry.spacing_mm
+    if z_mm < max(x_mm, y_mm) * 0.99:
+        warnings.append(
+            f"not an axial acquisition: spacing {x_mm:.3g} × {y_mm:.3g} × "
+            f"{z_mm:.3g} mm is coarsest within the axial slices"
+        )
+    if geometry.padded_side > geometry.side:
+        planes = geometry.to_planes(intensity.foreground(image.data))
+        lost = geometry.cropped_away(planes)
+        if lost:
+            warnings.append(
+                f"the centre crop to {geometry.side} pixels leaves out {lost} "
+                f"foreground voxels ({lost / planes.sum():.1%})"
+            )
+        lost = 0 if mask_planes is None else geometry.cropped_away(mask_planes)
+        if lost:
+            warnings.append(
+                f"the centre crop to {geometry.side} pixels leaves out {lost} "
+                f"reference voxels"
+            )
+    return tuple(warnings)
