@@ -214,10 +214,7 @@ def resize_linear(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         if planes.shape[axis] == size:
             continue
         weights = _linear_weights(planes.shape[axis], size)
-        if axis == 1:
-            planes = weights @ planes
-        else:
-            planes = planes @ weights.T
+        planes = weights @ planes if axis == 1 else planes @ weights.T
     return planes
 
 
