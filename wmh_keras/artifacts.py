@@ -1,0 +1,192 @@
+"""The model folder: what a training hands to everything that comes after.
+
+    model/
+      model.json              what the model is, and the SHA-256 of each file
+      member_0.weights.h5     weights of the network, one file a member
+
+A network is rebuilt by `build_model` from checked arguments and gets weights
+only: nothing in the folder is code, and nothing is unpickled. Several members
+are an ensemble, whose probabilities are averaged.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep import files
+from data_prep.errors import UserError
+from data_prep.version import __version__
+from wmh_keras.model_info import Member, ModelInfo, parse_model_info
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL_FOLDER = "model"
+INFO_FILE = "model.json"
+
+_PREVIOUS_SUFFIX = ".previous"
+_PACKAGES = ("keras", "jax", "tensorflow", "tensorflow-cpu", "numpy")
+
+
+def save_model(
+    folder: str | os.PathLike,
+    models: Sequence["keras.Model"],
+    info: ModelInfo,
+    member_scores: Sequence[Mapping[str, float]] | None = None,
+) -> ModelInfo:
+    """Writes a model folder, replacing one that is there already.
+
+    Everything is written to a folder beside it, which then takes its place: a
+    reader finds the old model or the new one, never a mixture.
+
+    Args:
+      folder: The model folder, usually WORKDIR/model.
+      models: Networks that build_model(info.network,
+        **info.network_arguments) makes, one a member.
+      info: What the model is; versions, members, files and folder are filled
+        in here.
+      member_scores: Scores of each member; by default those of the model.
+
+    Returns:
+      The info as it was written.
+    """
+    folder = Path(folder)
+    if not models:
+        raise ValueError("models: expected at least one, received none")
+    scores = member_scores or [info.scores] * len(models)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".tmp-{secrets.token_hex(4)}-{folder.name}")
+    temporary.mkdir()
+    try:
+        members = []
+        for index, (model, score) in enumerate(
+            zip(models, scores, strict=True)
+        ):
+            name = f"member_{index}.weights.h5"
+            model.save_weights(temporary / name)
+            members.append(Member(name, dict(score)))
+        info = dataclasses.replace(
+            info,
+            versions=_installed_versions(),
+            members=tuple(members),
+            files={
+                m.file: files.sha256_of(temporary / m.file) for m in members
+            },
+            folder=folder,
+        )
+        files.write_json(temporary / INFO_FILE, info.to_json())
+        _swap_in(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return info
+
+
+def read_model_info(path: str | os.PathLike) -> ModelInfo:
+    """Reads and checks what a model is, without loading its weights.
+
+    Imports neither Keras nor a backend.
+
+    Args:
+      path: A model folder, or the work folder of a training.
+
+    Returns:
+      The info, with `folder` set.
+
+    Raises:
+      UserError: No model there, or a damaged one; names the file.
+    """
+    folder = _find_model_folder(Path(path))
+    file = folder / INFO_FILE
+    content = files.read_json(file)
+    try:
+        info = parse_model_info(content, folder)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{file}: not a usable model: {error}") from error
+    for name, expected in info.files.items():
+        _check_file(folder / name, expected)
+    return info
+
+
+def load_models(info: ModelInfo) -> list["keras.Model"]:
+    """Rebuilds the networks in float32 and loads their weights.
+
+    Args:
+      info: What read_model_info returned.
+
+    Returns:
+      One network a member.
+
+    Raises:
+      UserError: The weights do not fit the network; names the file.
+    """
+    # Keras takes seconds to import; reading what a model is must not.
+    from wmh_keras.models import build_model
+
+    models = []
+    for member in info.members:
+        file = info.folder / member.file
+        _check_file(file, info.files[member.file])
+        try:
+            model = build_model(info.network, **info.network_arguments)
+        except ValueError as error:
+            raise UserError(f"{info.folder / INFO_FILE}: {error}") from error
+        try:
+            model.load_weights(file)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{file}: these weights do not fit the network "
+                f"{info.network!r} of {INFO_FILE}: {error}"
+            ) from error
+        models.append(model)
+    return models
+
+
+def _swap_in(temporary: Path, folder: Path) -> None:
+    previous = folder.with_name(folder.name + _PREVIOUS_SUFFIX)
+    if folder.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        # A kill between the two renames leaves only the previous model, which
+        # _find_model_folder then takes.
+        os.rename(folder, previous)
+    os.rename(temporary, folder)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _find_model_folder(path: Path) -> Path:
+    candidates = [path, path / MODEL_FOLDER]
+    candidates += [p.with_name(p.name + _PREVIOUS_SUFFIX) for p in candidates]
+    for candidate in candidates:
+        if (candidate / INFO_FILE).is_file():
+            return candidate
+    raise UserError(
+        f"{path}: no model there: expected {INFO_FILE} in it or in its folder "
+        f"{MODEL_FOLDER}/; give the work folder of a training that has "
+        "finished at least one validation, or a model folder"
+    )
+
+
+def _check_file(file: Path, expected: str) -> None:
+    if not file.is_file():
+        raise UserError(
+            f"{file}: missing, though {INFO_FILE} lists it; copy the model "
+            "folder again"
+        )
+    if files.sha256_of(file) != expected:
+        raise UserError(
+            f"{file}: its SHA-256 is not the one in {INFO_FILE}: the file is "
+            "damaged or was changed; copy the model folder again"
+        )
+
+
+def _installed_versions() -> dict[str, str]:
+    versions = {"wmh-keras": __version__}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions

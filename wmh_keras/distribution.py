@@ -1,0 +1,150 @@
+"""The backend, the devices, and keeping TensorFlow off the accelerator."""
+
+import dataclasses
+import os
+import sys
+
+from data_prep.errors import UserError
+
+BACKENDS = ("jax", "tensorflow")
+ENGINES = ("auto", *BACKENDS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What a training runs on.
+
+    Attributes:
+      backend: "jax" or "tensorflow".
+      kind: Such as "cpu" or "gpu".
+      count: Devices that share each batch.
+    """
+
+    backend: str
+    kind: str
+    count: int
+
+
+def select_backend(backend: str) -> None:
+    """Makes Keras use this backend from its first import on.
+
+    Args:
+      backend: One of BACKENDS.
+
+    Raises:
+      UserError: An unknown backend, or Keras has already been imported with
+        another one, which cannot be changed within a process.
+    """
+    if backend not in BACKENDS:
+        raise UserError(
+            f"backend: expected one of {', '.join(BACKENDS)}, received "
+            f"{backend!r}"
+        )
+    loaded = _loaded_backend()
+    if loaded is not None and loaded != backend:
+        raise UserError(
+            f"backend: expected {backend}, but Keras already runs on {loaded} "
+            "in this process; start a new process, with KERAS_BACKEND="
+            f"{backend} in its environment if it imports Keras first"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+
+
+def choose_engine(engine: str) -> str:
+    """Chooses what predictions run on, and selects that backend.
+
+    Args:
+      engine: One of ENGINES. "auto" takes JAX where it sees an accelerator,
+        else TensorFlow, which predicts twice as fast on CPUs; where Keras is
+        already loaded, its backend.
+
+    Returns:
+      "jax" or "tensorflow".
+
+    Raises:
+      UserError: An unknown engine, or Keras already runs on another backend.
+    """
+    if engine not in ENGINES:
+        raise UserError(
+            f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}"
+        )
+    if engine == "auto":
+        engine = _loaded_backend() or _fastest_backend()
+    select_backend(engine)
+    return engine
+
+
+def set_up_devices() -> Devices:
+    """Spreads the training over all devices; call before a model is built.
+
+    On JAX every device gets an equal share of each batch (data parallelism);
+    the batch statistics and the gradients are those of the whole batch, so
+    the result is the same as on one device. Accelerators are hidden from
+    TensorFlow, which only reads data there and would take their memory. On
+    TensorFlow the training runs on one device.
+
+    Returns:
+      What the training runs on.
+    """
+    # Heavy, and select_backend has to come first.
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "jax":
+        import tensorflow as tf
+
+        accelerators = tf.config.get_visible_devices("GPU")
+        return Devices(backend, "gpu" if accelerators else "cpu", 1)
+    import jax
+
+    hide_accelerators_from_tensorflow()
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    devices = jax.devices()
+    return Devices(backend, devices[0].platform, len(devices))
+
+
+def hide_accelerators_from_tensorflow() -> None:
+    """Leaves TensorFlow the CPU alone; call before its first operation.
+
+    Raises:
+      UserError: TensorFlow has already taken an accelerator.
+    """
+    import tensorflow as tf
+
+    for kind in ("GPU", "TPU"):
+        try:
+            tf.config.set_visible_devices([], kind)
+        except RuntimeError as error:
+            raise UserError(
+                f"TensorFlow has already taken the {kind}, which JAX needs: "
+                "run this before any TensorFlow operation, in a process of "
+                "its own"
+            ) from error
+
+
+def check_batch_size(global_batch_size: int, num_devices: int) -> None:
+    """Checks that every device gets an equal share of a batch.
+
+    Raises:
+      UserError: The number of devices does not divide the batch.
+    """
+    if global_batch_size < 1 or global_batch_size % num_devices:
+        lower = global_batch_size - global_batch_size % num_devices
+        around = [n for n in (lower, lower + num_devices) if n > 0]
+        raise UserError(
+            f"global_batch_size: expected a multiple of the {num_devices} "
+            f"devices, received {global_batch_size}; take "
+            f"{' or '.join(map(str, around))}"
+        )
+
+
+def _loaded_backend() -> str | None:
+    keras = sys.modules.get("keras")
+    # While Keras is still being imported it has no `backend` yet.
+    return keras.backend.backend() if hasattr(keras, "backend") else None
+
+
+def _fastest_backend() -> str:
+    import jax
+
+    return "jax" if jax.default_backend() != "cpu" else "tensorflow"

@@ -1,0 +1,95 @@
+"""Layers that several networks are made of, and checks of their arguments."""
+
+from collections.abc import Sequence
+
+import keras
+
+# Wide enough for any published network; keeps a damaged or hostile model.json
+# from asking for more memory than a machine has.
+MAX_FILTERS = 2048
+MAX_LEVELS = 8
+MAX_CHANNELS = 64
+MAX_SIDE = 4096
+
+
+def double_convolution(
+    x: keras.KerasTensor, filters: int, *, name: str, dtype: str
+) -> keras.KerasTensor:
+    """Applies (3×3 convolution, batch normalisation, ReLU) twice.
+
+    Args:
+      x: (b, h, w, c) features.
+      filters: Channels of the result.
+      name: Prefix of the names of the six layers.
+      dtype: Keras dtype policy of the layers.
+
+    Returns:
+      (b, h, w, filters) features.
+    """
+    for index in (1, 2):
+        prefix = f"{name}_{index}"
+        x = keras.layers.Conv2D(
+            filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
+        )(x)
+        x = keras.layers.BatchNormalization(dtype=dtype, name=f"{prefix}_norm")(
+            x
+        )
+        x = keras.layers.ReLU(dtype=dtype, name=f"{prefix}_relu")(x)
+    return x
+
+
+def check_whole_number(name: str, value: object, maximum: int) -> int:
+    """Returns value when it is an int from 1 to maximum.
+
+    Raises:
+      ValueError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, received {value!r}")
+    if not 1 <= value <= maximum:
+        raise ValueError(
+            f"{name}: expected a number from 1 to {maximum}, received {value}"
+        )
+    return value
+
+
+def check_filters(filters: object) -> tuple[int, ...]:
+    """Returns the filters of each level as a tuple.
+
+    Raises:
+      ValueError: Not a sequence of 1 to MAX_LEVELS whole numbers.
+    """
+    if not isinstance(filters, Sequence) or isinstance(filters, str):
+        raise ValueError(
+            "filters: expected a sequence of whole numbers such as "
+            f"(16, 32, 64), received {filters!r}"
+        )
+    if not 1 <= len(filters) <= MAX_LEVELS:
+        raise ValueError(
+            f"filters: expected 1 to {MAX_LEVELS} levels, received "
+            f"{len(filters)}: {filters!r}"
+        )
+    return tuple(
+        check_whole_number("filters", number, MAX_FILTERS) for number in filters
+    )
+
+
+def check_side(side: object, multiple_of: int) -> int | None:
+    """Returns the side of a slice in pixels, or None for any side.
+
+    Args:
+      side: Side in pixels, or None for any that multiple_of divides.
+      multiple_of: What the poolings of the network divide the side by.
+
+    Raises:
+      ValueError: Not a whole number in range, or not a multiple.
+    """
+    if side is None:
+        return None
+    value = check_whole_number("side", side, MAX_SIDE)
+    if value % multiple_of:
+        raise ValueError(
+            f"side: expected a multiple of {multiple_of} (each of the "
+            f"poolings halves it), received {value}"
+        )
+    return value
