@@ -1,0 +1,1 @@
+"""Evaluation: one volume, a cohort, and the files they are read from."""

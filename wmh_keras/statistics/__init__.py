@@ -1,0 +1,1 @@
+"""Statistics over subjects, on plain arrays; misuse raises ValueError."""
