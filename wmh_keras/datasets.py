@@ -1,0 +1,370 @@
+"""Reads prepared data folders: slices, volumes, metadata."""
+
+import dataclasses
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_prep import data_folder
+from data_prep.errors import UserError
+from data_prep.files import read_csv, sha256_of
+from data_prep.grid_json import volume_from_grid
+from data_prep.preprocess import PreprocessConfig
+from data_prep.volume import Volume
+from wmh_keras.example_files import Element, ExampleFiles
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_SLICE_FIELDS = ("image", "mask", "volume_id", "slice_index")
+_VOLUME_FIELDS = ("image", "mask", "volume_id", "image_grids", "mask_grid")
+_TEXT_FIELDS = (
+    "volume_id",
+    "subject_id",
+    "session",
+    "run",
+    "site",
+    "split",
+    "scanner",
+    "field_strength",
+    "age",
+    "sex",
+)
+# Decoded volumes on their way: what bounds the memory of read_volumes.
+_VOLUMES_IN_FLIGHT = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeRecord:
+    """What the data set knows of a volume without opening it.
+
+    Attributes:
+      volume_id: unique in the data set.
+      subject_id: the person; without the "sub-" of BIDS.
+      session: "" where there is none.
+      run: "" where there is none.
+      site: "" where it is not known.
+      split: the split that stores the volume.
+      num_slices: axial slices.
+      has_mask: whether there is a reference.
+      scanner: "" where it is not known, as the next three.
+      field_strength: in tesla, as the user wrote it.
+      age: in years, as the user wrote it.
+      sex: as the user wrote it.
+    """
+
+    volume_id: str
+    subject_id: str
+    session: str
+    run: str
+    site: str
+    split: str
+    num_slices: int
+    has_mask: bool
+    scanner: str = ""
+    field_strength: str = ""
+    age: str = ""
+    sex: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredVolume:
+    """A volume on its native grid, bit for bit as the files gave it.
+
+    Attributes:
+      record: who it is.
+      images: one volume a channel, (x, y, z) float32.
+      mask: (x, y, z) uint8 with the labels 0, 1, 2; None without a reference.
+    """
+
+    record: VolumeRecord
+    images: tuple[Volume, ...]
+    mask: Volume | None
+
+
+def open_prepared_data(data_dir: str | os.PathLike) -> "PreparedData":
+    """Opens what `wmh-prepare` wrote.
+
+    Args:
+      data_dir: the folder given as --data_dir.
+
+    Returns:
+      The opened data set; nothing but the card and the list is read yet.
+
+    Raises:
+      UserError: no finished data set is there, or its list of cases was
+        changed since.
+    """
+    return PreparedData(data_dir)
+
+
+class PreparedData:
+    """A prepared data folder. Made by `open_prepared_data`.
+
+    Attributes:
+      data_dir: the folder.
+      card: the data card, as JSON types.
+      identity: SHA-256 of all that decided the data; the same inputs, splits
+        and preprocessing give the same, whatever the paths and the time.
+      preprocess_config: how the slices were prepared.
+      split_names: in the order of the card.
+    """
+
+    def __init__(self, data_dir: str | os.PathLike) -> None:
+        """Opens the folder, see `open_prepared_data`."""
+        self.data_dir = Path(data_dir)
+        self.card: dict[str, Any] = data_folder.read_card(data_dir)
+        self.identity: str = self.card["identity"]
+        self.preprocess_config = PreprocessConfig.from_json(
+            self.card["preprocess"]
+        )
+        self.split_names: tuple[str, ...] = tuple(self.card["splits"])
+        self._records = self._read_records()
+        self._slices = ExampleFiles(data_dir, data_folder.SLICES, _SLICE_FIELDS)
+        self._volumes = ExampleFiles(
+            data_dir, data_folder.VOLUMES, _VOLUME_FIELDS
+        )
+
+    def volumes(self) -> list[VolumeRecord]:
+        """Returns all stored volumes, by split and then by volume_id."""
+        return list(self._records)
+
+    def select(
+        self,
+        split: str | None = None,
+        subjects: Collection[str] | None = None,
+    ) -> list[VolumeRecord]:
+        """Chooses volumes with a reference, or the `unlabelled` ones by name.
+
+        Args:
+          split: a split's name, several joined by "+", or None for all that
+            have references.
+          subjects: subject ids to keep, whatever split stores them; None for
+            all. With a split, both have to hold.
+
+        Returns:
+          The chosen volumes, in the order of `volumes()`; never empty.
+
+        Raises:
+          UserError: an unknown split or subject, or nothing is left.
+        """
+        records = self._records
+        if split is None:
+            records = [record for record in records if record.has_mask]
+        else:
+            names = self._parse_split(split)
+            records = [record for record in records if record.split in names]
+        if subjects is not None:
+            known = {record.subject_id for record in records}
+            unknown = sorted(set(subjects) - known)
+            if unknown:
+                place = f" in split {split}" if split else " with a reference"
+                raise UserError(
+                    f"{self.data_dir}: no volume{place} of "
+                    f"{len(unknown)} subjects: {', '.join(unknown[:10])}"
+                )
+            chosen = set(subjects)
+            records = [r for r in records if r.subject_id in chosen]
+        if not records:
+            raise UserError(f"{self.data_dir}: no volumes are left to use")
+        return list(records)
+
+    def count_slices(self, records: Sequence[VolumeRecord]) -> int:
+        """Returns the number of slices of these volumes."""
+        return sum(record.num_slices for record in records)
+
+    def slices(self, records: Sequence[VolumeRecord]) -> "tf.data.Dataset":
+        """Returns the decoded slices of these volumes, in a fixed order.
+
+        The order is that of the files, which mixes volumes; it is the same
+        in every run. For shuffling in a small buffer see `encoded_slices`.
+
+        Args:
+          records: from `select`.
+
+        Returns:
+          Elements {image: (side, side, c) float16, mask: (side, side) uint8
+          with the labels 0, 1, 2, volume_id: string, slice_index: int32}.
+
+        Raises:
+          UserError: a volume without a reference, or not of this data set.
+        """
+        import tensorflow as tf
+
+        return self.encoded_slices(records).map(
+            self.decode_slice,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+
+    def encoded_slices(
+        self,
+        records: Sequence[VolumeRecord],
+        file_seed: "tf.Tensor | Sequence[int] | None" = None,
+    ) -> "tf.data.Dataset":
+        """Returns the slices undecoded: small, and cheap to shuffle.
+
+        Slices lie on disk in a random order that never changes. For a new
+        order each epoch permute the files by `file_seed`, then shuffle in a
+        buffer, then decode.
+
+        Args:
+          records: from `select`.
+          file_seed: two integers, such as (seed, epoch), that permute the
+            files, as a tensor too; None keeps their order.
+
+        Returns:
+          Elements like those of `slices`, but with image and mask as one
+          string each, for `decode_slice`. The same arguments give the same
+          order, in every run. The cardinality is known.
+
+        Raises:
+          UserError: a volume without a reference, or not of this data set.
+        """
+        import tensorflow as tf
+
+        self._check_records(records)
+        splits = self._splits_of(records)
+        dataset = self._slices.read_interleaved(splits, file_seed)
+        dataset = self._keep(dataset, records)
+        return dataset.apply(
+            tf.data.experimental.assert_cardinality(self.count_slices(records))
+        )
+
+    def decode_slice(self, element: Element) -> Element:
+        """Decodes one element of `encoded_slices`; for `Dataset.map`.
+
+        Args:
+          element: one slice, undecoded.
+
+        Returns:
+          The same with image (side, side, c) float16 and mask (side, side)
+          uint8.
+        """
+        return self._slices.decode(element)
+
+    def read_volumes(
+        self, records: Sequence[VolumeRecord]
+    ) -> Iterator[StoredVolume]:
+        """Streams volumes on their native grid; two or three are in memory.
+
+        Args:
+          records: from `select` or `volumes`.
+
+        Yields:
+          The volumes in the order of `volumes()`, whatever that of records.
+
+        Raises:
+          UserError: a volume that is not of this data set, or a damaged file.
+        """
+        import tensorflow as tf
+
+        self._check_records(records, need_masks=False)
+        wanted = {record.volume_id: record for record in records}
+        dataset = self._volumes.read_in_order(self._splits_of(records))
+        dataset = self._keep(dataset, records).map(
+            self._volumes.decode,
+            num_parallel_calls=_VOLUMES_IN_FLIGHT,
+            deterministic=True,
+        )
+        count = 0
+        try:
+            for element in dataset.as_numpy_iterator():
+                yield _stored_volume(wanted, element)
+                count += 1
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"{self.data_dir}: a file of the data set is missing or "
+                f"damaged: {error.message}"
+            ) from error
+        if count != len(wanted):
+            raise UserError(
+                f"{self.data_dir}: expected {len(wanted)} volumes, found "
+                f"{count}; a file of the data set is missing or damaged"
+            )
+
+    def _read_records(self) -> list[VolumeRecord]:
+        path = self.data_dir / data_folder.CASES_FILE
+        if not path.is_file():
+            raise UserError(f"{path}: missing; prepare the data set again")
+        if sha256_of(path) != self.card["files"][data_folder.CASES_FILE]:
+            raise UserError(
+                f"{path}: was changed after the preparation; it lists what "
+                f"the data set holds, so put the original back"
+            )
+        return [
+            VolumeRecord(
+                **{name: row[name] for name in _TEXT_FIELDS},
+                num_slices=int(row["num_slices"]),
+                has_mask=row["split"] != data_folder.UNLABELLED,
+            )
+            for row in read_csv(path)
+            if row["split"]
+        ]
+
+    def _parse_split(self, split: str) -> set[str]:
+        names = {name.strip() for name in split.split("+")}
+        unknown = sorted(names - set(self.split_names))
+        if unknown:
+            raise UserError(
+                f"{self.data_dir}: expected a split of "
+                f"{', '.join(self.split_names)} (joined by +), received "
+                f"{', '.join(map(repr, unknown))}"
+            )
+        return names
+
+    def _check_records(
+        self, records: Sequence[VolumeRecord], need_masks: bool = True
+    ) -> None:
+        if not records:
+            raise UserError(f"{self.data_dir}: no volumes chosen")
+        foreign = set(records) - set(self._records)
+        if foreign:
+            raise UserError(
+                f"{self.data_dir}: not a volume of this data set: "
+                f"{min(record.volume_id for record in foreign)}"
+            )
+        bare = [r.volume_id for r in records if not r.has_mask]
+        if need_masks and bare:
+            raise UserError(
+                f"{self.data_dir}: {bare[0]} has no reference, so its slices "
+                f"cannot be used for training"
+            )
+
+    def _splits_of(self, records: Sequence[VolumeRecord]) -> list[str]:
+        needed = {record.split for record in records}
+        return [split for split in self.split_names if split in needed]
+
+    def _keep(
+        self, dataset: "tf.data.Dataset", records: Sequence[VolumeRecord]
+    ) -> "tf.data.Dataset":
+        """Leaves out the volumes that are not wanted, before decoding."""
+        import tensorflow as tf
+
+        splits = self._splits_of(records)
+        stored = [r for r in self._records if r.split in splits]
+        if set(stored) == set(records):
+            return dataset
+        wanted = tf.constant(sorted(record.volume_id for record in records))
+        return dataset.filter(
+            lambda element: tf.reduce_any(element["volume_id"] == wanted)
+        )
+
+
+def _stored_volume(
+    wanted: dict[str, VolumeRecord], element: Element
+) -> StoredVolume:
+    record = wanted[element["volume_id"].decode()]
+    images = tuple(
+        volume_from_grid(
+            np.ascontiguousarray(element["image"][..., channel]), grid
+        )
+        for channel, grid in enumerate(element["image_grids"])
+    )
+    mask = None
+    if record.has_mask:
+        mask = volume_from_grid(element["mask"].copy(), element["mask_grid"])
+    return StoredVolume(record=record, images=images, mask=mask)

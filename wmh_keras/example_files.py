@@ -1,0 +1,120 @@
+"""The record files of one TFDS config: opens, parses and decodes them.
+
+Parsing and decoding are apart, so that examples can be chosen and shuffled
+while their arrays are still compressed.
+"""
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_prep import data_folder
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Element = dict[str, Any]
+
+_ARRAYS = ("image", "mask")
+# Files read side by side; more mixes the examples better, up to a point.
+_INTERLEAVED_FILES = 16
+
+
+class ExampleFiles:
+    """One config of a prepared data folder, read field by field.
+
+    Attributes:
+      folder: where the record files are.
+      fields: what is read of each example; the rest is never parsed.
+    """
+
+    def __init__(
+        self, data_dir: str | os.PathLike, config: str, fields: Sequence[str]
+    ) -> None:
+        """Notes the place; reads nothing yet.
+
+        Args:
+          data_dir: the data folder.
+          config: "slices" or "volumes".
+          fields: the features to read; with image and mask among them.
+        """
+        self.folder: Path = data_folder.dataset_dir(data_dir, config)
+        self.fields = tuple(fields)
+
+    @functools.cached_property
+    def _info(self) -> Any:  # noqa: ANN401
+        import tensorflow_datasets as tfds
+
+        return tfds.builder_from_directory(self.folder).info
+
+    @functools.cached_property
+    def _features(self) -> Any:  # noqa: ANN401
+        import tensorflow_datasets as tfds
+
+        partial = tfds.decode.PartialDecoding(dict.fromkeys(self.fields, True))
+        return partial.extract_features(self._info.features)
+
+    def paths(self, splits: Sequence[str]) -> list[str]:
+        """Returns the files of these splits, in the order given."""
+        return [
+            os.fspath(path)
+            for split in splits
+            for path in self._info.splits[split].filepaths
+        ]
+
+    def read_in_order(self, splits: Sequence[str]) -> "tf.data.Dataset":
+        """Returns the parsed examples, file after file."""
+        import tensorflow as tf
+
+        return tf.data.TFRecordDataset(self.paths(splits)).map(self._parse)
+
+    def read_interleaved(
+        self,
+        splits: Sequence[str],
+        file_seed: "tf.Tensor | Sequence[int] | None" = None,
+    ) -> "tf.data.Dataset":
+        """Returns the parsed examples of many files by turns.
+
+        Args:
+          splits: whose files to read.
+          file_seed: two integers that permute the files, or None.
+
+        Returns:
+          The parsed examples; the same arguments give the same order.
+        """
+        import tensorflow as tf
+
+        paths = tf.constant(self.paths(splits))
+        cycle_length = min(_INTERLEAVED_FILES, paths.shape[0])
+        if file_seed is not None:
+            paths = tf.random.experimental.stateless_shuffle(paths, file_seed)
+        return (
+            tf.data.Dataset.from_tensor_slices(paths)
+            .interleave(
+                tf.data.TFRecordDataset,
+                cycle_length=cycle_length,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .map(
+                self._parse,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+        )
+
+    def decode(self, element: Element) -> Element:
+        """Turns the stored image and mask of a parsed example into arrays."""
+        arrays = {
+            name: self._features[name].decode_example(element[name])
+            for name in _ARRAYS
+        }
+        return {**element, **arrays}
+
+    def _parse(self, record: "tf.Tensor") -> Element:
+        import tensorflow_datasets as tfds
+
+        skip = {name: tfds.decode.SkipDecoding() for name in _ARRAYS}
+        return self._features.deserialize_example(record, decoders=skip)
