@@ -28,9 +28,9 @@ def normalize(data: np.ndarray, rule: str) -> tuple[np.ndarray, float, float]:
         raise ValueError(f"expected zscore or none, received {rule!r}")
     # float64 sums: float32 ones drift on 10^7 voxels.
     mean = float(data.mean(dtype=np.float64))
+    if not np.isfinite(mean):
+        raise VolumeError("a voxel is NaN or infinite")
     std = float(data.std(dtype=np.float64))
-    if not np.isfinite(std):
-        raise VolumeError("a voxel is NaN, infinite or too large to scale")
     if std <= np.finfo(np.float32).eps * abs(mean):
         raise VolumeError("all voxels have the same value")
     scaled = (np.asarray(data, np.float64) - mean) / std
@@ -60,4 +60,5 @@ def foreground(data: np.ndarray) -> np.ndarray:
     Returns:
       bool, the same shape.
     """
-    return data > skimage.filters.threshold_otsu(data)
+    # Flat, since a thin volume would be taken for a colour image.
+    return data > skimage.filters.threshold_otsu(data.ravel())

@@ -1,0 +1,47 @@
+"""What the tests share."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def realdata_dir() -> Path:
+    """Real volumes with masks; they are not part of the repository."""
+    folder = Path(
+        os.environ.get("WMH_REALDATA", ROOT.parent / "shared/realdata")
+    )
+    if not (folder / "dataset_description.json").exists():
+        pytest.skip("no real volumes here; WMH_REALDATA names their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def realdata_extra_dir(realdata_dir: Path) -> Path:
+    """Unlabelled FLAIR with sessions, beside the real volumes."""
+    folder = realdata_dir.parent / "realdata_extra"
+    if not folder.exists():
+        pytest.skip("no further real volumes here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(tmp_path_factory) -> Path:
+    """A BIDS data set of eight synthetic heads with masks."""
+    from data_prep.phantom import write_cohort
+
+    folder = tmp_path_factory.mktemp("phantoms") / "cohort"
+    write_cohort(folder, num_subjects=8, seed=1)
+    return folder

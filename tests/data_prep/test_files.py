@@ -1,0 +1,85 @@
+import hashlib
+import math
+
+import pytest
+
+from data_prep import files
+from data_prep.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "deep" / "a.nii.gz"
+    files.write_text(path, "old")
+    with (
+        pytest.raises(ZeroDivisionError),
+        files.write_atomically(path) as temporary,
+    ):
+        assert temporary.parent == path.parent
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("half")
+        1 / 0
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_goes_out_and_back(tmp_path):
+    value = {"b": [1, 2.5, None], "a": "é"}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == value
+
+
+def test_nan_is_no_json(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"a": math.nan})
+    value = {"a": [math.nan, {"b": math.inf}], "c": (1.0,)}
+    assert files.nan_to_none(value) == {"a": [None, {"b": None}], "c": [1.0]}
+
+
+def test_bad_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match=r"a\.json: not a JSON file"):
+        files.read_json(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"b\.json: cannot be read"):
+        files.read_json(tmp_path / "b.json")
+
+
+def test_csv_goes_out_and_back(tmp_path):
+    rows = [
+        {"id": "01", "x": 0.1 + 0.2, "y": None},
+        {"id": 'a,"b"', "x": math.nan, "y": 3},
+        {"id": "new\nline"},
+    ]
+    files.write_csv(tmp_path / "a.csv", ["id", "x", "y"], rows)
+    read = files.read_csv(tmp_path / "a.csv")
+    assert [row["id"] for row in read] == ["01", 'a,"b"', "new\nline"]
+    assert float(read[0]["x"]) == 0.1 + 0.2
+    assert [row["x"] for row in read[1:]] == ["", ""]
+    assert [row["y"] for row in read] == ["", "3", ""]
+
+
+def test_csv_from_a_spreadsheet(tmp_path):
+    text = "\ufeffid ; x\r\n 1 ; 2\r\n;\r\n"
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    read = files.read_csv(tmp_path / "a.csv", delimiter=";")
+    assert read == [{"id": "1", "x": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "header"),
+        (b"a,a\n1,2\n", "named twice"),
+        (b"a,b\n1\n", "line 2: expected 2 fields"),
+        (b"a\n\xff\xfe\n", "not a UTF-8 table"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, content, message):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(UserError, match=rf"a\.csv.*{message}"):
+        files.read_csv(tmp_path / "a.csv")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+    expected = hashlib.sha256(b"x" * 3_000_000).hexdigest()
+    assert files.sha256_of(tmp_path / "a") == expected

@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+
+from data_prep import intensity
+from data_prep.errors import VolumeError
+from data_prep.preprocess import PreprocessConfig, volume_to_slices
+from data_prep.volume import Volume
+
+AFFINE = np.diag([1.0, 1.0, 6.0, 1.0])
+
+
+def head(shape=(24, 30, 4)):
+    """Bright head on a dark, noisy background."""
+    rng = np.random.default_rng(0)
+    data = rng.uniform(0, 5, shape)
+    data[3:-3, 3:-3] += 100
+    return Volume(data.astype(np.float32), AFFINE)
+
+
+def test_z_score_has_mean_zero_and_std_one():
+    data = head().data * 3 + 1000
+    scaled, mean, std = intensity.normalize(data, "zscore")
+    assert scaled.dtype == np.float32
+    assert scaled.mean(dtype=np.float64) == pytest.approx(0, abs=1e-6)
+    assert scaled.std(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(scaled * std + mean, data, rtol=1e-5)
+
+
+def test_no_normalization_changes_nothing():
+    scaled, mean, std = intensity.normalize(head().data, "none")
+    np.testing.assert_array_equal(scaled, head().data)
+    assert (mean, std) == (0, 1)
+
+
+@pytest.mark.parametrize("value", [0, 7, 1e6])
+def test_constant_volumes_cannot_be_scaled(value):
+    with pytest.raises(VolumeError, match="same value"):
+        intensity.normalize(np.full((4, 4, 4), value, np.float32), "zscore")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_cannot_be_scaled(value):
+    data = head().data.copy()
+    data[0, 0, 0] = value
+    with pytest.raises(VolumeError, match="NaN"):
+        intensity.normalize(data, "zscore")
+
+
+def test_unknown_normalization_is_refused():
+    with pytest.raises(ValueError, match="minmax"):
+        intensity.normalize(head().data, "minmax")
+
+
+def test_z_score_comes_before_padding():
+    """Zero padding is the volume's mean, and does not shift it."""
+    prepared = volume_to_slices([head()], PreprocessConfig(side=30))
+    padded = prepared.slices[:, :, :3, 0]
+    assert not padded.any()
+    inner = prepared.slices[:, :, 3:27, 0]
+    assert inner.mean() == pytest.approx(0, abs=1e-5)
+    assert inner.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_padding_with_the_background():
+    config = PreprocessConfig(side=30, padding="background")
+    prepared = volume_to_slices([head()], config)
+    padded = np.unique(prepared.slices[:, :, :3, 0])
+    assert padded.size == 1
+    background = (2.5 - prepared.mean[0]) / prepared.std[0]
+    assert padded[0] == pytest.approx(background, abs=0.02)
+
+
+def test_mask_goes_the_same_way_as_the_image():
+    image = np.zeros((20, 26, 3), np.float32)
+    image[5:9, 12:20, 1] = 1
+    mask = (image > 0).astype(np.uint8)
+    mask[15, 3, 2] = 2
+    prepared = volume_to_slices(
+        [Volume(image, AFFINE)],
+        PreprocessConfig(side=52, normalization="none"),
+        Volume(mask, AFFINE),
+    )
+    assert prepared.mask.dtype == np.uint8
+    assert prepared.mask.shape == (3, 52, 52)
+    np.testing.assert_array_equal(
+        prepared.mask == 1, prepared.slices[..., 0] > 0.5
+    )
+    assert (prepared.mask == 2).sum() == 4  # one voxel, twice as large
+
+
+def test_channels_follow_the_images():
+    config = PreprocessConfig(side=30, channels=("flair", "t1"))
+    second = head().with_data(head().data[::-1].copy())
+    prepared = volume_to_slices([head(), second], config)
+    assert prepared.slices.shape == (4, 30, 30, 2)
+    assert len(prepared.mean) == len(prepared.std) == 2
+    with pytest.raises(VolumeError, match=r"2 images \(flair, t1\)"):
+        volume_to_slices([head()], config)
+
+
+def test_mask_on_another_grid_is_refused():
+    mask = Volume(np.zeros((24, 30, 4), np.uint8), AFFINE + 0.01)
+    with pytest.raises(VolumeError, match="another grid"):
+        volume_to_slices([head()], PreprocessConfig(side=30), mask)
+
+
+def test_crop_warns_with_counts():
+    mask = np.zeros((24, 30, 4), np.uint8)
+    mask[12, 3:6, 1] = 1  # y = 3, 4 fall outside the centre 20 rows
+    prepared = volume_to_slices(
+        [head()], PreprocessConfig(side=20), Volume(mask, AFFINE)
+    )
+    # The head is 18 × 24 × 4; rows 3, 4 and 25, 26 are cut off.
+    assert any("288 foreground voxels" in w for w in prepared.warnings)
+    assert any("2 reference voxels" in w for w in prepared.warnings)
+
+
+def test_no_warning_without_a_reason():
+    assert not volume_to_slices([head()], PreprocessConfig(side=32)).warnings
+
+
+def test_sagittal_acquisition_warns():
+    affine = np.diag([6.0, 1.0, 1.0, 1.0])
+    volume = Volume(head().data, affine)
+    prepared = volume_to_slices([volume], PreprocessConfig(side=32))
+    assert "not an axial acquisition" in prepared.warnings[0]
+
+
+def test_config_survives_json_and_refuses_nonsense():
+    config = PreprocessConfig(side=96, padding="background")
+    text = json.dumps(config.to_json())
+    assert PreprocessConfig.from_json(json.loads(text)) == config
+    with pytest.raises(ValueError, match="unknown preprocessing fields"):
+        PreprocessConfig.from_json({"size": 3})
+    with pytest.raises(ValueError, match="padding"):
+        PreprocessConfig(padding="mirror")
+    with pytest.raises(ValueError, match="normalization"):
+        PreprocessConfig(normalization="minmax")
+    with pytest.raises(ValueError, match="positive side"):
+        PreprocessConfig(side=0)
+    with pytest.raises(ValueError, match="flair first"):
+        PreprocessConfig(channels=("t1",))

@@ -1,0 +1,166 @@
+import sys
+
+import pytest
+from absl import flags
+
+from data_prep import flag_groups, program
+from data_prep.errors import UsageError, UserError
+from data_prep.preprocess import PreprocessConfig
+
+
+def define_flags(flag_values):
+    flags.DEFINE_integer(
+        "count", 3, "How many.", lower_bound=1, flag_values=flag_values
+    )
+    flags.DEFINE_string("place", None, "Where.", flag_values=flag_values)
+    flags.DEFINE_bool("loud", False, "How.", flag_values=flag_values)
+    flags.DEFINE_enum(
+        "kind", "a", ["a", "b"], "Which.", flag_values=flag_values
+    )
+
+
+def run(*arguments, main=lambda flag_values: 0, **kwargs):
+    return program.run_program(
+        name="wmh-test",
+        description="Does a test.",
+        define_flags=define_flags,
+        main=main,
+        argv=["wmh-test", *arguments],
+        **kwargs,
+    )
+
+
+def test_flags_reach_main_and_its_code_comes_back():
+    seen = []
+
+    def main(flag_values):
+        seen.append((flag_values.count, flag_values.loud, flag_values.kind))
+        return 7
+
+    assert run("--count=5", "--loud", "--kind=b", main=main) == 7
+    assert run(main=main) == 7
+    assert seen == [(5, True, "b"), (3, False, "a")]
+
+
+def test_the_global_flags_stay_untouched():
+    run("--count=5")
+    assert "count" not in flags.FLAGS
+
+
+def test_help_shows_every_flag(capsys):
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert "Does a test." in shown
+    for text in ("--count=…  (default: 3)", "--place=…", "--kind=a|b"):
+        assert text in shown
+    assert "--loud  (default: no; off)" in shown
+    assert "--flagfile" in shown
+
+
+def test_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("wmh-test 0.")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--count=0", "count"),
+        ("--count=x", "count"),
+        ("--cuont=1", "cuont"),
+        ("--kind=c", "kind"),
+        ("stray", "expected only --flags, received 'stray'"),
+        ("--flagfile=/nowhere.cfg", "flagfile"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_why(capsys, argument, message):
+    assert run(argument) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "wmh-test --help" in shown
+    assert "Traceback" not in shown
+
+
+def test_needed_flags_are_named(capsys):
+    def main(flag_values):
+        program.require(flag_values, "place", "count")
+        return 0
+
+    assert run(main=main) == 2
+    assert "needed, but not given: --place" in capsys.readouterr().err
+    assert run("--place=x", main=main) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("no such thing"), 1),
+        (UsageError("no such thing"), 2),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_errors_become_exit_codes(capsys, error, code):
+    def main(flag_values):
+        raise error
+
+    assert run(main=main) == code
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert ("no such thing" in shown) == (code != 130)
+
+
+def test_a_bug_is_not_hidden():
+    def main(flag_values):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main=main)
+
+
+def test_later_flags_win_over_a_flagfile(tmp_path):
+    recipe = tmp_path / "a.cfg"
+    recipe.write_text("# a recipe\n--count=8\n--kind=b\n")
+    seen = []
+
+    def main(flag_values):
+        seen.append((flag_values.count, flag_values.kind))
+        return 0
+
+    assert run(f"--flagfile={recipe}", "--count=9", main=main) == 0
+    assert run("--count=9", f"--flagfile={recipe}", main=main) == 0
+    assert seen == [(9, "b"), (8, "b")]
+
+
+def test_packaged_flagfiles_are_found_from_anywhere(tmp_path):
+    (tmp_path / "a.cfg").write_text("--count=8\n")
+    seen = []
+
+    def main(flag_values):
+        seen.append(flag_values.count)
+        return 0
+
+    for argument in ("--flagfile=a.cfg", "--flagfile=some/where/a.cfg"):
+        assert run(argument, main=main, flagfile_dir=tmp_path) == 0
+    assert run("--flagfile", "a.cfg", main=main, flagfile_dir=tmp_path) == 0
+    assert seen == [8, 8, 8]
+    assert run("--flagfile=b.cfg", flagfile_dir=tmp_path) == 2
+
+
+def test_progress_passes_items_on_and_shows_the_total(capsys):
+    items = list(program.progress([1, 2, 3], "counting", unit="thing"))
+    assert items == [1, 2, 3]
+    shown = capsys.readouterr().err
+    assert "counting" in shown
+    assert "3/3" in shown
+    assert sys.stderr is not None
+
+
+def test_preprocess_flags_give_the_config():
+    flag_values = flags.FlagValues()
+    flag_groups.define_preprocess_flags(flag_values)
+    flag_values(["x"])
+    config = flag_groups.preprocess_config_from(flag_values)
+    assert config == PreprocessConfig()
+    flag_values(["x", "--side=96", "--padding=background"])
+    config = flag_groups.preprocess_config_from(flag_values)
+    assert config == PreprocessConfig(side=96, padding="background")

@@ -1,0 +1,203 @@
+"""Reads the imports and keeps the rooms apart."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("data_prep", "tfds_wmh", "wmh_keras")
+FRAMEWORKS = {"tensorflow", "tensorflow_datasets", "jax", "keras"}
+BINARIES = {
+    "data_prep.make_phantoms",
+    "data_prep.prepare",
+    "wmh_keras.evaluate",
+    "wmh_keras.predict",
+    "wmh_keras.train",
+}
+# Room -> the rooms of the project it may import. A room is a module or a
+# package; the longest name that fits a module is its room.
+MAY_IMPORT = {
+    "data_prep": {"data_prep"},
+    "tfds_wmh": {"tfds_wmh", "data_prep"},
+    "wmh_keras": set(),
+    "wmh_keras.models": set(),
+    "wmh_keras.metrics": set(),
+    "wmh_keras.statistics": set(),
+    "wmh_keras.distribution": {"data_prep"},
+    "wmh_keras.model_info": {"data_prep"},
+    "wmh_keras.artifacts": {
+        "data_prep",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
+    },
+    "wmh_keras.datasets": {"data_prep"},
+    "wmh_keras.inference": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.datasets",
+        "wmh_keras.distribution",
+        "wmh_keras.metrics",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
+    },
+    "wmh_keras.training": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.datasets",
+        "wmh_keras.distribution",
+        "wmh_keras.inference",
+        "wmh_keras.metrics",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
+    },
+    "wmh_keras.evaluation": {
+        "data_prep",
+        "wmh_keras.datasets",
+        "wmh_keras.inference",
+        "wmh_keras.metrics",
+        "wmh_keras.model_info",
+        "wmh_keras.statistics",
+    },
+    "wmh_keras.reporting": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.evaluation",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
+        "wmh_keras.statistics",
+    },
+}
+NO_FRAMEWORKS = ("data_prep", "wmh_keras.metrics", "wmh_keras.statistics")
+
+
+def modules() -> list[str]:
+    paths = [p for name in PACKAGES for p in (ROOT / name).rglob("*.py")]
+    names = [p.relative_to(ROOT).with_suffix("") for p in paths]
+    return sorted(".".join(n.parts).removesuffix(".__init__") for n in names)
+
+
+def source_of(module: str) -> str:
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return path.read_text(encoding="utf-8")
+
+
+def imports_of(module: str) -> set[str]:
+    """Every module named in an import, wherever in the file it stands."""
+    found = set()
+    known = set(modules())
+    for node in ast.walk(ast.parse(source_of(module))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in known else node.module)
+    return found - {module}
+
+
+def room_of(module: str) -> str:
+    fitting = [
+        room
+        for room in MAY_IMPORT
+        if module == room or module.startswith(f"{room}.")
+    ]
+    return max(fitting, key=len)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_rooms_are_kept_apart(module):
+    imported = imports_of(module)
+    own = {name for name in imported if name.split(".")[0] in PACKAGES}
+    assert not own & BINARIES, "nobody imports a binary"
+    if module in BINARIES:
+        return
+    room = room_of(module)
+    allowed = MAY_IMPORT[room] | {room, "wmh_keras"}
+    for name in own:
+        assert room_of(name) in allowed, f"{module} may not import {name}"
+    roots = {name.split(".")[0] for name in imported}
+    if room in NO_FRAMEWORKS:
+        assert not roots & FRAMEWORKS, f"{module} has to do without them"
+    if room == "wmh_keras.models":
+        assert not roots & (FRAMEWORKS - {"keras"}), f"{module}: keras only"
+
+
+def test_data_prep_s_program_may_use_the_data_set_but_its_library_not():
+    for module in modules():
+        if module.startswith("data_prep") and module not in BINARIES:
+            assert not any(n.startswith("tfds_wmh") for n in imports_of(module))
+
+
+def test_every_module_imports_in_one_process():
+    for module in modules():
+        importlib.import_module(module)
+
+
+@pytest.mark.parametrize("module", sorted(BINARIES))
+def test_importing_a_program_imports_no_framework(module):
+    code = (
+        f"import sys, {module}\n"
+        f"heavy = {FRAMEWORKS!r} & set(sys.modules)\n"
+        "sys.exit(f'imports {heavy}' if heavy else 0)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("module", sorted(BINARIES))
+def test_every_program_explains_itself(module):
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Flags:" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_packages_are_listed_in_setup_cfg():
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    listed = text.split("packages =\n")[1].split("\n\n")[0].split("install")[0]
+    packages = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for name in PACKAGES
+        for path in (ROOT / name).rglob("__init__.py")
+    }
+    assert {line.strip() for line in listed.splitlines()} - {""} == packages
+
+
+def test_the_environment_is_written_in_one_place():
+    """Only the backend's default is set at import, before keras comes."""
+    for module in modules():
+        tree = ast.parse(source_of(module))
+        for node in tree.body:
+            writes = "os.environ" in ast.unparse(node) and not isinstance(
+                node, ast.FunctionDef | ast.ClassDef
+            )
+            assert not writes or module == "wmh_keras", module
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_module_runs_code_from_a_file(module):
+    names = {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for node in ast.walk(ast.parse(source_of(module)))
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    assert not names & {"pickle", "eval", "exec", "load_model", "marshal"}
+    assert not any(i.startswith("pickle") for i in imports_of(module))
