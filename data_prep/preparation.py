@@ -5,11 +5,9 @@ import hashlib
 import json
 import os
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +17,6 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
 from data_prep.preprocess import PreprocessConfig
 from data_prep.volume import Volume, read_mask, read_volume
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 PLAN_FILE = "plan.json"
 
@@ -55,7 +50,7 @@ class PreparationPlan:
     """
 
     cases: tuple[Case, ...]
-    preprocess: PreprocessConfig = PreprocessConfig()
+    preprocess: PreprocessConfig
     mask_value: float | None = None
 
     @classmethod
@@ -159,40 +154,6 @@ def read_case(
     images = tuple(read_volume(paths[channel]) for channel in channels)
     mask = None if case.mask is None else read_mask(case.mask, mask_value)
     return images, mask
-
-
-def ordered_map(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    max_workers: int,
-) -> Iterator[Result]:
-    """Maps in threads, in order, with few results waiting.
-
-    At most `max_workers` items are being worked on or waiting to be taken,
-    so memory is bounded by as many results plus what the workers use. Reading,
-    gunzip and NumPy let other threads run meanwhile.
-
-    Args:
-      function: called in the threads.
-      items: drawn one by one as places get free.
-      max_workers: threads; at least 1.
-
-    Yields:
-      The results in the order of the items. An error of the function is
-      raised in its turn; what has not begun by then is not done any more.
-    """
-    waiting: deque[Future] = deque()
-    with ThreadPoolExecutor(max_workers) as pool:
-        try:
-            for item in items:
-                if len(waiting) >= max_workers:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(function, item))
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def content_digest(volumes: Sequence[Volume | None]) -> str:

@@ -14,10 +14,10 @@ from tensorflow_datasets.core import example_serializer, writer
 from data_prep.case import Case
 from data_prep.data_folder import FORMAT_VERSION, SLICES, VOLUMES
 from data_prep.errors import UserError
+from data_prep.ordered_map import ordered_map
 from data_prep.preparation import (
     PLAN_FILE,
     PreparationPlan,
-    ordered_map,
     read_case,
     read_plan,
 )
