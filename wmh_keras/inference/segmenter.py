@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -24,6 +24,8 @@ from wmh_keras.inference.compiled import (
 )
 
 BATCH_SIZE = 8
+
+OnProgress = Callable[[float], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +124,14 @@ class Segmenter:
             batch_size=batch_size,
         )
 
-    def predict_slices(self, slices: np.ndarray) -> np.ndarray:
+    def predict_slices(
+        self, slices: np.ndarray, on_progress: OnProgress | None = None
+    ) -> np.ndarray:
         """Computes probabilities on the prepared grid.
 
         Args:
           slices: (z, side, side, c), as `volume_to_slices` gives them.
+          on_progress: called after each batch with the share that is done.
 
         Returns:
           (z, side, side) float32, 0 to 1: the mean over the networks.
@@ -141,6 +146,8 @@ class Segmenter:
             for predict in self._members:
                 total[first : first + count] += predict(batch)[:count]
             first += count
+            if on_progress is not None:
+                on_progress(first / len(slices))
         probability = total / np.float32(len(self._members))
         _check_finite(probability)
         return probability
@@ -160,11 +167,16 @@ class Segmenter:
         """
         return self._predict_prepared(self._prepare(images))
 
-    def segment(self, images: Sequence[Volume]) -> Segmentation:
+    def segment(
+        self,
+        images: Sequence[Volume],
+        on_progress: OnProgress | None = None,
+    ) -> Segmentation:
         """Finds the lesions of one subject.
 
         Args:
           images: one volume a channel, the FLAIR first, all on one grid.
+          on_progress: called after each batch with the share that is done.
 
         Returns:
           Probability and mask on the native grid. Where nothing is found the
@@ -175,7 +187,7 @@ class Segmenter:
           UserError: a network gave NaN or infinity.
         """
         prepared = self._prepare(images)
-        probability = self._predict_prepared(prepared)
+        probability = self._predict_prepared(prepared, on_progress)
         return Segmentation(
             probability=probability,
             mask=self.mask_from(probability, images[0].voxel_mm3),
@@ -202,10 +214,11 @@ class Segmenter:
     def _prepare(self, images: Sequence[Volume]) -> PreparedVolume:
         return volume_to_slices(images, self.preprocess)
 
-    def _predict_prepared(self, prepared: PreparedVolume) -> np.ndarray:
-        probability = slices_to_volume(
-            self.predict_slices(prepared.slices), prepared.geometry
-        )
+    def _predict_prepared(
+        self, prepared: PreparedVolume, on_progress: OnProgress | None = None
+    ) -> np.ndarray:
+        slices = self.predict_slices(prepared.slices, on_progress)
+        probability = slices_to_volume(slices, prepared.geometry)
         # Interpolation may leave the range by a rounding error.
         return np.clip(probability, 0, 1, dtype=np.float32)
 

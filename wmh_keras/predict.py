@@ -1,0 +1,123 @@
+"""Find white matter hyperintensities in FLAIR images with a trained model.
+
+  wmh-predict --input=FILE_OR_FOLDER --model=RUN --output_dir=OUT
+
+The input is one NIfTI file, a folder (of its NIfTI files those named FLAIR,
+else all; never masks, probabilities or earlier output), a DICOM folder, a BIDS
+data set or a CSV manifest. The results mirror its folders: for X.nii.gz
+
+  X_mask.nii.gz         1 where a lesion is, on the FLAIR's own grid
+  X_probability.nii.gz  0 to 1
+  X_lesions.csv         one line a lesion: place in mm, volume, class, side
+  X_overview.png        slices with the outline
+  X_prediction.json     with what it was made; says that the rest is complete
+
+and for all of them index.html and volumes.csv. A BIDS data set gives BIDS
+derivatives. Run again, the same command skips what is done and goes on where
+it was stopped. Research software, not a medical device.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from data_prep.errors import UsageError
+from data_prep.flag_groups import define_input_flags
+from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
+
+_LISTED = 20
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    define_input_flags(flag_values)
+    common = {"flag_values": flag_values}
+    flags.DEFINE_string(
+        "model", None, "Work folder of a training, or a model folder.", **common
+    )
+    flags.DEFINE_string(
+        "output_dir", None, "Where the results go; made if need be.", **common
+    )
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "Probability from which on a voxel is a lesion, above 0 and at most "
+        "1; by default the model's.",
+        **common,
+    )
+    flags.DEFINE_float(
+        "min_lesion_mm3",
+        None,
+        "Smaller lesions are removed, in mm³; by default the model's.",
+        lower_bound=0,
+        **common,
+    )
+    flags.DEFINE_boolean(
+        "overwrite", False, "Do all again, replace what is there.", **common
+    )
+    flags.DEFINE_boolean(
+        "dry_run", False, "Show what would be done and stop.", **common
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        8,
+        "Slices in a batch: speed and memory, not results.",
+        lower_bound=1,
+        **common,
+    )
+    flags.DEFINE_enum(
+        "engine",
+        "auto",
+        ("auto", "jax", "tensorflow"),
+        "What the network runs on; auto is JAX on an accelerator, else "
+        "TensorFlow, which is faster on CPUs.",
+        **common,
+    )
+
+
+def main(flag_values: flags.FlagValues) -> int:
+    """Runs a prediction; 0 where every scan worked, else 1."""
+    require(flag_values, "input", "model", "output_dir")
+    threshold = flag_values.threshold
+    if threshold is not None and not 0 < threshold <= 1:
+        raise UsageError(
+            f"--threshold: expected above 0, at most 1, received {threshold}"
+        )
+    from wmh_keras.prediction.request import Request, plan, predict
+
+    request = Request(
+        input_path=Path(flag_values.input),
+        model_path=Path(flag_values.model),
+        output_dir=Path(flag_values.output_dir),
+        series=flag_values.series,
+        threshold=threshold,
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        overwrite=flag_values.overwrite,
+        batch_size=flag_values.batch_size,
+        engine=flag_values.engine,
+    )
+    planned = plan(request)
+    limit = None if flag_values.dry_run else _LISTED
+    print("\n".join(planned.describe(limit)), flush=True)
+    if flag_values.dry_run:
+        return EXIT_OK
+    result = predict(request, planned)
+    print("\n".join(result.describe()))
+    return EXIT_FAILED if result.failed else EXIT_OK
+
+
+def cli(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; `argv` is like `sys.argv`."""
+    return run_program(
+        name="wmh-predict",
+        description=__doc__,
+        define_flags=define_flags,
+        main=main,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,126 @@
+"""What makes an output folder a BIDS derivative: description and sidecars."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from data_prep.errors import UserError
+from data_prep.files import write_json, write_text
+from data_prep.listing import PROGRAM_NAME, is_own_folder
+from data_prep.version import __version__
+from wmh_keras.prediction.outputs import Job
+from wmh_keras.prediction.records import Settings
+
+DESCRIPTION_FILE = "dataset_description.json"
+_BIDS_VERSION = "1.8.0"  # the first with BIDS URIs and DatasetLinks
+_LINK = "raw"
+# What a validator would not know.
+_IGNORED = (
+    "*_lesions.csv",
+    "*_overview.png",
+    "*_prediction.json",
+    "volumes.csv",
+    "index.html",
+)
+
+
+def check_output_dir(input_dir: str | os.PathLike, output_dir: str) -> None:
+    """Checks that a folder can become a derivative, before any work.
+
+    Raises:
+      UserError: the output would go into the raw data set itself, or into a
+        data set that another program made.
+    """
+    root = Path(output_dir)
+    if root.resolve() == Path(input_dir).resolve():
+        raise UserError(
+            f"{output_dir}: this is the BIDS data set itself, results would "
+            f"mix with raw data; take "
+            f"{Path(output_dir, 'derivatives', PROGRAM_NAME)}"
+        )
+    if (root / DESCRIPTION_FILE).exists() and not is_own_folder(root):
+        raise UserError(
+            f"{root / DESCRIPTION_FILE}: expected no data set there, or one "
+            f"that {PROGRAM_NAME} made; take another --output_dir"
+        )
+
+
+def write_description(
+    input_dir: str | os.PathLike, output_dir: str | os.PathLike
+) -> None:
+    """Writes dataset_description.json and .bidsignore."""
+    root = Path(output_dir)
+    link = _relative_uri(Path(input_dir), root)
+    write_json(
+        root / DESCRIPTION_FILE,
+        {
+            "Name": "White matter hyperintensities found by wmh-keras",
+            "BIDSVersion": _BIDS_VERSION,
+            "DatasetType": "derivative",
+            "GeneratedBy": [
+                {
+                    "Name": PROGRAM_NAME,
+                    "Version": __version__,
+                    "Description": "Automatic segmentation; research "
+                    "software, not a medical device",
+                }
+            ],
+            "SourceDatasets": [{"URL": link}],
+            "DatasetLinks": {_LINK: link},
+        },
+    )
+    write_text(root / ".bidsignore", "\n".join(_IGNORED) + "\n")
+
+
+def write_sidecars(
+    job: Job, settings: Settings, model: Mapping[str, Any]
+) -> None:
+    """Writes the JSON beside mask and probability map.
+
+    Both lie on the FLAIR's own grid, so that the FLAIR is the spatial
+    reference.
+
+    Args:
+      job: of a BIDS data set, with sidecars planned.
+      settings: what decided the result.
+      model: what is known of the model, as JSON values.
+    """
+    relative = quote(str(PurePosixPath(job.case.relative_path)))
+    source = f"bids:{_LINK}:{relative}"
+    common = {
+        "Sources": [source],
+        "SpatialReference": source,
+        "Label": "WMH",
+        "Model": {"Identity": settings.model, **model},
+    }
+    mask, probability = job.outputs.sidecars
+    write_json(
+        mask,
+        {
+            "Description": "White matter hyperintensities, 1 inside",
+            "Type": "Lesion",
+            **common,
+            "Threshold": settings.threshold,
+            "MinLesionVolume": settings.min_lesion_mm3,
+            "MinLesionVolumeUnits": "mm^3",
+        },
+    )
+    write_json(
+        probability,
+        {
+            "Description": "Probability of white matter hyperintensity",
+            "Manual": False,
+            **common,
+        },
+    )
+
+
+def _relative_uri(target: Path, start: Path) -> str:
+    """Returns the way from `start` to `target`, so that both can move."""
+    try:
+        relative = os.path.relpath(target.resolve(), start.resolve())
+    except ValueError:  # another drive
+        return target.resolve().as_uri()
+    return quote(Path(relative).as_posix())

@@ -1,0 +1,146 @@
+"""All scans of a run, one after the other, whatever a single one does."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import tqdm
+
+from data_prep.errors import UserError
+from wmh_keras.prediction.outputs import Job
+from wmh_keras.prediction.records import Record
+from wmh_keras.prediction.scan import (
+    SCAN_ERRORS,
+    LoadedScan,
+    RunInfo,
+    fail_scan,
+    load_scan,
+    process_scan,
+)
+from wmh_keras.prediction.summary import write_summary
+
+if TYPE_CHECKING:
+    from wmh_keras.inference.segmenter import Segmenter
+
+
+def predict_cohort(
+    jobs: Sequence[Job],
+    make_segmenter: "Callable[[], Segmenter]",
+    run: RunInfo,
+    output_dir: str | os.PathLike,
+) -> list[Record]:
+    """Segments every scan, then writes the table and the page.
+
+    A scan that fails is recorded and the rest go on. However the run ends,
+    table and page say what is there.
+
+    Args:
+      jobs: what is to be done; may be empty.
+      make_segmenter: called once, where there is something to do.
+      run: settings and names.
+      output_dir: where table and page go.
+
+    Returns:
+      One record a job, in the same order.
+
+    Raises:
+      UserError: the output folder cannot be written to.
+    """
+    done = []
+    with _named_write_errors(output_dir):
+        try:
+            if jobs:
+                done = _predict_all(jobs, make_segmenter(), run)
+        finally:
+            write_summary(output_dir)
+    return done
+
+
+def _predict_all(
+    jobs: Sequence[Job], segmenter: "Segmenter", run: RunInfo
+) -> list[Record]:
+    done = []
+    channels = segmenter.preprocess.channels
+    with _Progress(len(jobs)) as progress:
+        for index, (job, pending) in enumerate(_read_ahead(jobs, channels)):
+            try:
+                record = process_scan(
+                    job,
+                    pending.result(),
+                    segmenter,
+                    run,
+                    lambda share, index=index: progress.show(index + share),
+                )
+            except SCAN_ERRORS as error:
+                record = fail_scan(job, run, error)
+                progress.write(f"failed: {record.row['error']}")
+            done.append(record)
+            progress.show(index + 1)
+    return done
+
+
+def _read_ahead(
+    jobs: Sequence[Job], channels: tuple[str, ...]
+) -> Iterator[tuple[Job, "Future[LoadedScan]"]]:
+    """Reads the next scan while the network works on the present one."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        waiting = reader.submit(load_scan, jobs[0].case, channels)
+        for index, job in enumerate(jobs):
+            current = waiting
+            if index + 1 < len(jobs):
+                upcoming = jobs[index + 1].case
+                # Not before this one is read: two volumes are held, not all.
+                current.exception()
+                waiting = reader.submit(load_scan, upcoming, channels)
+            yield job, current
+
+
+class _Progress:
+    """A bar over scans that also moves within one, with the time left."""
+
+    def __init__(self, num_scans: int) -> None:
+        is_terminal = sys.stderr.isatty()
+        self._bar = tqdm.tqdm(
+            desc="predict",
+            total=num_scans,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix} "
+            "[{elapsed}<{remaining}]",
+            mininterval=0.2 if is_terminal else 10,
+            ascii=not is_terminal,
+            dynamic_ncols=is_terminal,
+        )
+        self._total = num_scans
+        self.show(0)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, scans: float) -> None:
+        """Moves the bar to so many scans, parts of one included."""
+        current = min(int(scans) + 1, self._total)
+        self._bar.set_postfix_str(
+            f"scan {current} of {self._total}", refresh=False
+        )
+        self._bar.update(scans - self._bar.n)
+
+    def write(self, text: str) -> None:
+        """Writes a line above the bar."""
+        tqdm.tqdm.write(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _named_write_errors(output_dir: str | os.PathLike) -> Iterator[None]:
+    """Turns what a full disk raises into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{output_dir}: cannot be written to: {error}; what is done is "
+            f"kept, the same command goes on"
+        ) from error

@@ -1,0 +1,178 @@
+"""Where the results of each scan go, known before any work starts."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from data_prep.case import Case
+from data_prep.errors import UserError
+from data_prep.volume import nifti_stem
+
+_MAX_SHOWN = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanOutputs:
+    """The files of one scan, all in one folder.
+
+    Attributes:
+      folder: where they lie.
+      mask: uint8 NIfTI.
+      probability: float32 NIfTI.
+      lesions: CSV, one row a lesion.
+      overview: PNG of slices with the outline.
+      record: JSON that is written last and says that the rest is complete.
+      sidecars: JSON beside mask and probability; BIDS only.
+      flair: where the FLAIR is copied to, on whose grid the mask is; None
+        where the user has it already (all but converted DICOM).
+    """
+
+    folder: Path
+    mask: Path
+    probability: Path
+    lesions: Path
+    overview: Path
+    record: Path
+    sidecars: tuple[Path, ...] = ()
+    flair: Path | None = None
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """Every file but the record."""
+        return (
+            self.mask,
+            self.probability,
+            self.lesions,
+            self.overview,
+            *self.sidecars,
+            *([] if self.flair is None else [self.flair]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One scan and where its results go."""
+
+    case: Case
+    outputs: ScanOutputs
+
+
+def plan_jobs(
+    cases: Sequence[Case],
+    output_dir: str | os.PathLike,
+    *,
+    is_bids: bool,
+    input_dir: Path | None = None,
+) -> list[Job]:
+    """Gives every case its output paths, which mirror the input's folders.
+
+    `a/X.nii.gz` becomes `a/X_mask.nii.gz` and so on. Of a BIDS data set,
+    `sub-01_ses-1_FLAIR.nii.gz` becomes `sub-01_ses-1_label-WMH_mask.nii.gz`
+    and `…_probseg.nii.gz`, with sidecars, as BIDS derivatives ask for it.
+
+    Args:
+      cases: with a `relative_path` each.
+      output_dir: the folder that all of it goes below.
+      is_bids: whether the input is a BIDS data set.
+      input_dir: the input's folder, where it is one: an image that does not
+        lie below it was converted from DICOM, and is copied to the results.
+
+    Returns:
+      One job a case, in the same order.
+
+    Raises:
+      UserError: two cases would write the same file, or a case an input.
+    """
+    root = Path(output_dir)
+    name_outputs = _bids_outputs if is_bids else _plain_outputs
+    jobs = []
+    for case in cases:
+        outputs = name_outputs(case, root)
+        if input_dir and not Path(case.flair).is_relative_to(input_dir):
+            outputs = _with_flair(outputs, case)
+        jobs.append(Job(case, outputs))
+    _check_collisions(jobs)
+    return jobs
+
+
+def _plain_outputs(case: Case, root: Path) -> ScanOutputs:
+    folder, stem = _folder_and_stem(case, root)
+    return ScanOutputs(
+        folder=folder,
+        mask=folder / f"{stem}_mask.nii.gz",
+        probability=folder / f"{stem}_probability.nii.gz",
+        lesions=folder / f"{stem}_lesions.csv",
+        overview=folder / f"{stem}_overview.png",
+        record=folder / f"{stem}_prediction.json",
+    )
+
+
+def _bids_outputs(case: Case, root: Path) -> ScanOutputs:
+    folder, stem = _folder_and_stem(case, root)
+    stem = _with_label(re.sub(r"_?FLAIR$", "", stem, flags=re.IGNORECASE))
+    return ScanOutputs(
+        folder=folder,
+        mask=folder / f"{stem}_mask.nii.gz",
+        probability=folder / f"{stem}_probseg.nii.gz",
+        lesions=folder / f"{stem}_lesions.csv",
+        overview=folder / f"{stem}_overview.png",
+        record=folder / f"{stem}_prediction.json",
+        sidecars=(
+            folder / f"{stem}_mask.json",
+            folder / f"{stem}_probseg.json",
+        ),
+    )
+
+
+def _with_flair(outputs: ScanOutputs, case: Case) -> ScanOutputs:
+    name = PurePosixPath(case.relative_path or Path(case.flair).name).name
+    return dataclasses.replace(outputs, flair=outputs.folder / name)
+
+
+def _folder_and_stem(case: Case, root: Path) -> tuple[Path, str]:
+    path = PurePosixPath(case.relative_path or Path(case.flair).name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(
+            f"{case.flair}: expected a file below the input folder, received "
+            f"{path}"
+        )
+    return root.joinpath(*path.parent.parts), nifti_stem(path.name)
+
+
+def _with_label(stem: str) -> str:
+    """Adds label-WMH where BIDS wants it: last, but before `desc`."""
+    entities = stem.split("_")
+    place = next(
+        (i for i, part in enumerate(entities) if part.startswith("desc-")),
+        len(entities),
+    )
+    return "_".join([*entities[:place], "label-WMH", *entities[place:]])
+
+
+def _check_collisions(jobs: Sequence[Job]) -> None:
+    owners: dict[Path, Case] = {}
+    inputs = {
+        Path(path).resolve() for job in jobs for _, path in job.case.images
+    }
+    problems = []
+    for job in jobs:
+        for path in (*job.outputs.results, job.outputs.record):
+            if path.resolve() in inputs:
+                problems.append(f"{job.case.flair}: would replace {path}")
+        # The mask stands for all: the paths share folder and stem.
+        owner = owners.setdefault(job.outputs.mask, job.case)
+        if owner is not job.case:
+            problems.append(
+                f"{owner.flair} and {job.case.flair}: both would write "
+                f"{job.outputs.mask}"
+            )
+    if problems:
+        shown = "\n".join(f"  - {line}" for line in problems[:_MAX_SHOWN])
+        if len(problems) > _MAX_SHOWN:
+            shown += f"\n  … and {len(problems) - _MAX_SHOWN} more"
+        raise UserError(
+            f"nothing was written: some results would replace others; rename "
+            f"or leave out one of each:\n{shown}"
+        )

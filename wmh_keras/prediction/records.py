@@ -1,0 +1,168 @@
+"""One record a scan: what was done, with what, and whether it is complete.
+
+The record is the commit mark. It says "started" before the first result is
+written and "done" after the last: whatever stops a run, the next one knows
+what to do again. The table and the page are made from the records alone.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import UserError
+from data_prep.files import nan_to_none, read_json, sha256_of, write_json
+from wmh_keras.prediction.outputs import Job, ScanOutputs
+
+FORMAT = "wmh-keras prediction 1"
+RECORD_SUFFIX = "_prediction.json"
+
+STARTED, DONE, FAILED = "started", "done", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides a result, beside the image.
+
+    Attributes:
+      model: identity of network, weights and preprocessing.
+      threshold: probability from which on a voxel is a lesion.
+      min_lesion_mm3: smaller lesions were removed.
+    """
+
+    model: str
+    threshold: float
+    min_lesion_mm3: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON types."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known about one scan's results.
+
+    Attributes:
+      status: "started", "done" or "failed".
+      input_sha256: of the FLAIR file; "" where it could not be read.
+      settings: as `Settings.to_json` gives them.
+      row: the scan's line of volumes.csv.
+      warnings: what the user should know.
+      thumbnails: JPEG files in base64, for the page.
+      files: names of the results, in the record's folder.
+      path: where the record was read from or goes to.
+    """
+
+    status: str
+    input_sha256: str
+    settings: Mapping[str, Any]
+    row: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    thumbnails: Sequence[str] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of results that are no longer there."""
+        folder = self.path.parent
+        return [n for n in self.files.values() if not (folder / n).is_file()]
+
+
+def write_record(record: Record) -> None:
+    """Writes a record atomically to its `path`."""
+    value = dataclasses.asdict(record)
+    del value["path"]
+    write_json(record.path, nan_to_none({"format": FORMAT, **value}))
+
+
+def read_record(path: str | os.PathLike) -> Record | None:
+    """Reads a record; None where the file is absent or not a record."""
+    path = Path(path)
+    try:
+        value = read_json(path)
+    except UserError:
+        return None
+    if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
+        return None
+    try:
+        return Record(**value, path=path)
+    except TypeError:
+        return None
+
+
+def find_records(output_dir: str | os.PathLike) -> Iterator[Record]:
+    """Reads all records below a folder, in the order of their paths."""
+    for path in sorted(Path(output_dir).rglob(f"*{RECORD_SUFFIX}")):
+        record = read_record(path)
+        if record is not None:
+            yield record
+
+
+def check_earlier(
+    jobs: Sequence[Job], settings: Settings, *, overwrite: bool
+) -> tuple[list[Job], list[Job]]:
+    """Tells what is to be done from what is done already.
+
+    Args:
+      jobs: the scans of this run.
+      settings: of this run.
+      overwrite: do everything again, whatever is there.
+
+    Returns:
+      (to do, done before with the same settings from the same file).
+
+    Raises:
+      UserError: without `overwrite`, results are there that were made with
+        other settings, from another image, or by somebody else.
+    """
+    if overwrite:
+        return list(jobs), []
+    waiting, done, problems = [], [], []
+    for job in jobs:
+        record = read_record(job.outputs.record)
+        if record is None:
+            problem = _foreign_files(job.outputs)
+        elif record.status == DONE and not record.missing:
+            problem = _difference(record, settings, job)
+            if problem is None:
+                done.append(job)
+                continue
+        else:
+            problem = None
+        if problem is None:
+            waiting.append(job)
+        else:
+            problems.append(f"  - {job.outputs.mask}: {problem}")
+    if problems:
+        more = f"\n  … and {len(problems) - 20} more" if problems[20:] else ""
+        raise UserError(
+            "nothing was written: there are results that this run would not "
+            "give; take another --output_dir, or --overwrite:\n"
+            + "\n".join(problems[:20])
+            + more
+        )
+    return waiting, done
+
+
+def _foreign_files(outputs: ScanOutputs) -> str | None:
+    found = [path.name for path in outputs.results if path.exists()]
+    if not found:
+        return None
+    return f"there without a record of this program: {', '.join(found)}"
+
+
+def _difference(record: Record, settings: Settings, job: Job) -> str | None:
+    for name, value in settings.to_json().items():
+        if record.settings.get(name) != value:
+            return (
+                f"made with {name} {record.settings.get(name)}, this run has "
+                f"{value}"
+            )
+    try:
+        is_same = sha256_of(job.case.flair) == record.input_sha256
+    except OSError:
+        return f"its image {job.case.flair} can no longer be read"
+    return None if is_same else f"the image {job.case.flair} has changed since"

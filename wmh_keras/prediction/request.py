@@ -1,0 +1,240 @@
+"""A whole prediction: from what the user asked for to what was written."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep.bids import is_bids_dataset, is_derivative
+from data_prep.cases import find_images
+from data_prep.errors import UserError
+from data_prep.manifest import is_manifest
+from wmh_keras import artifacts, distribution
+from wmh_keras.artifacts import ModelInfo
+from wmh_keras.inference.postprocess import (
+    check_min_lesion_mm3,
+    check_threshold,
+)
+from wmh_keras.prediction import bids_derivative, records
+from wmh_keras.prediction.cohort import predict_cohort
+from wmh_keras.prediction.outputs import Job, plan_jobs
+from wmh_keras.prediction.records import Record, Settings, check_earlier
+from wmh_keras.prediction.scan import RunInfo
+from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
+
+_IDENTITY_DIGITS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+      input_path: file, folder, DICOM folder, BIDS data set or manifest.
+      model_path: work folder or model folder.
+      output_dir: where the results go.
+      series: of a DICOM folder, the series to take.
+      threshold: None takes the model's.
+      min_lesion_mm3: None takes the model's.
+      overwrite: do again what is done.
+      batch_size: slices in a batch.
+      engine: "auto", "jax" or "tensorflow".
+    """
+
+    input_path: Path
+    model_path: Path
+    output_dir: Path
+    series: str | None = None
+    threshold: float | None = None
+    min_lesion_mm3: float | None = None
+    overwrite: bool = False
+    batch_size: int = 8
+    engine: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What will be done, known before any file is written.
+
+    Attributes:
+      info: the model.
+      settings: what decides the results.
+      is_bids: whether the output becomes a BIDS derivative.
+      waiting: the scans to segment.
+      done: the scans that have just this result already.
+    """
+
+    info: ModelInfo
+    settings: Settings
+    is_bids: bool
+    waiting: Sequence[Job]
+    done: Sequence[Job]
+
+    def describe(self, limit: int | None = None) -> list[str]:
+        """Returns lines that list the scans, at most `limit` of them."""
+        lines = [
+            f"{len(self.waiting)} to segment, {len(self.done)} already done; "
+            f"model {self.settings.model}, threshold "
+            f"{self.settings.threshold:g}, min_lesion_mm3 "
+            f"{self.settings.min_lesion_mm3:g}"
+        ]
+        entries = [
+            f"  {job.case.flair} -> {job.outputs.mask}" for job in self.waiting
+        ]
+        entries += [
+            f"  {job.case.flair}: already done, {job.outputs.mask}"
+            for job in self.done
+        ]
+        lines += entries[:limit]
+        if len(entries) > len(entries[:limit]):
+            lines.append(f"  … and {len(entries) - limit} more")
+        return lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+      output_dir: where everything lies.
+      segmented: records of the scans that this run segmented.
+      failed: records of those that could not be.
+      num_skipped: scans that were done before.
+    """
+
+    output_dir: Path
+    segmented: Sequence[Record]
+    failed: Sequence[Record]
+    num_skipped: int
+
+    def describe(self) -> list[str]:
+        """Returns lines for the user."""
+        lines = [
+            f"{len(self.segmented)} segmented, {self.num_skipped} already "
+            f"done, {len(self.failed)} failed",
+        ]
+        lines += [f"  failed: {record.row['error']}" for record in self.failed]
+        lines += [
+            f"table: {self.output_dir / VOLUMES_FILE}",
+            f"page:  {self.output_dir / PAGE_FILE}",
+        ]
+        return lines
+
+
+def plan(request: Request) -> Plan:
+    """Finds the images, names their results and checks what is there.
+
+    Writes nothing, but for converted DICOM series in a temporary folder.
+
+    Raises:
+      UserError: no usable model; no images; two images with one result; an
+        output folder that holds something else.
+    """
+    info = artifacts.read_model_info(request.model_path)
+    settings = _settings(request, info)
+    path = request.input_path.expanduser().absolute()
+    cases = find_images(path, series=request.series)
+    is_bids = is_bids_dataset(path) and not is_derivative(path)
+    _check_output_dir(request.output_dir)
+    if is_bids:
+        bids_derivative.check_output_dir(path, request.output_dir)
+    copied_roots = None if is_manifest(path) or path.is_file() else path
+    jobs = plan_jobs(
+        cases, request.output_dir, is_bids=is_bids, input_dir=copied_roots
+    )
+    waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
+    return Plan(info, settings, is_bids, waiting, done)
+
+
+def predict(request: Request, planned: Plan) -> Result:
+    """Does what was planned; Keras is loaded only where there is work.
+
+    Returns:
+      What was done and what failed.
+
+    Raises:
+      UserError: the model's weights are damaged, or the output folder cannot
+        be written to.
+    """
+    engine = ""
+    if planned.waiting:
+        engine = distribution.choose_engine(request.engine)
+    if planned.is_bids:
+        bids_derivative.write_description(
+            request.input_path, request.output_dir
+        )
+    run = RunInfo(
+        planned.settings,
+        engine,
+        {
+            "Network": planned.info.network,
+            "DataIdentity": planned.info.data_identity,
+            "Versions": dict(planned.info.versions),
+        },
+    )
+
+    def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)
+        from wmh_keras.inference.segmenter import Segmenter
+
+        return Segmenter.from_model(
+            request.model_path,
+            planned.settings.threshold,
+            planned.settings.min_lesion_mm3,
+            request.batch_size,
+        )
+
+    made = predict_cohort(
+        planned.waiting, make_segmenter, run, request.output_dir
+    )
+    failed = [r for r in made if r.status == records.FAILED]
+    return Result(
+        output_dir=request.output_dir,
+        segmented=[r for r in made if r.status != records.FAILED],
+        failed=failed,
+        num_skipped=len(planned.done),
+    )
+
+
+def model_identity(info: ModelInfo) -> str:
+    """Names a model by what decides its results.
+
+    Returns:
+      Such as "unet-3f2a90c1d4e5": the network's name, and the start of a
+      SHA-256 over network, arguments, preprocessing and weights.
+    """
+    content = {
+        "network": info.network,
+        "arguments": dict(info.network_arguments),
+        "preprocess": info.preprocess.to_json(),
+        "weights": [info.files[member.file] for member in info.members],
+    }
+    text = json.dumps(content, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_IDENTITY_DIGITS]
+    return f"{info.network}-{digest}"
+
+
+def _settings(request: Request, info: ModelInfo) -> Settings:
+    threshold, minimum = request.threshold, request.min_lesion_mm3
+    settings = Settings(
+        model=model_identity(info),
+        threshold=info.threshold if threshold is None else threshold,
+        min_lesion_mm3=info.min_lesion_mm3 if minimum is None else minimum,
+    )
+    try:
+        check_threshold(settings.threshold)
+        check_min_lesion_mm3(settings.min_lesion_mm3)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return settings
+
+
+def _check_output_dir(output_dir: Path) -> None:
+    for folder in (output_dir, *output_dir.absolute().parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise UserError(
+                    f"--output_dir={output_dir}: expected a folder, but "
+                    f"{folder} is a file"
+                )
+            return

@@ -1,0 +1,121 @@
+"""The table and the page over all scans of an output folder.
+
+Both are made from the records that lie in the folder, so that they cover the
+results of earlier runs too, and say of each with which model and threshold it
+was made.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.files import write_csv, write_text
+from data_prep.version import __version__
+from wmh_keras.prediction import records
+from wmh_keras.prediction.records import Record
+from wmh_keras.reporting.page import ScanEntry, render_page
+
+VOLUMES_FILE = "volumes.csv"
+PAGE_FILE = "index.html"
+
+VOLUME_COLUMNS = (
+    "subject_id",
+    "session",
+    "run",
+    "file",
+    "volume_ml",
+    "lesions",
+    "small_lesions",
+    "medium_lesions",
+    "large_lesions",
+    "model",
+    "threshold",
+    "min_lesion_mm3",
+    "seconds",
+    "engine",
+    "warnings",
+    "status",
+    "error",
+)
+
+_LINKS = {
+    "overview": "picture",
+    "mask": "mask",
+    "probability": "probability",
+    "lesions": "lesions",
+}
+
+
+def write_summary(output_dir: str | os.PathLike) -> list[Record]:
+    """Writes volumes.csv and index.html anew from the records below a folder.
+
+    Returns:
+      The records, in the order of their files.
+    """
+    root = Path(output_dir)
+    found = list(records.find_records(root))
+    found.sort(key=lambda record: str(record.row.get("file", "")))
+    rows = [_to_row(record) for record in found]
+    write_csv(root / VOLUMES_FILE, VOLUME_COLUMNS, rows)
+    entries = [
+        _to_entry(record, row, root)
+        for record, row in zip(found, rows, strict=True)
+    ]
+    page = render_page("White matter hyperintensities", entries, _notes(found))
+    write_text(root / PAGE_FILE, page)
+    return found
+
+
+def _to_row(record: Record) -> dict[str, Any]:
+    status, error = record.status, record.row.get("error", "")
+    if status == records.STARTED:
+        error = "interrupted; the same command goes on"
+    elif status == records.DONE and record.missing:
+        status, error = "incomplete", f"gone: {', '.join(record.missing)}"
+    return {
+        **record.row,
+        **record.settings,
+        "warnings": "; ".join(record.warnings),
+        "status": status,
+        "error": error,
+    }
+
+
+def _to_entry(record: Record, row: dict[str, Any], root: Path) -> ScanEntry:
+    is_done = row["status"] == records.DONE
+    folder = record.path.parent.relative_to(root)
+    return ScanEntry(
+        name=str(row.get("file", record.path.name)),
+        volume_ml=row["volume_ml"] if is_done else None,
+        facts=_facts(row) if is_done else (),
+        warnings=tuple(record.warnings),
+        error=row["error"],
+        thumbnails=tuple(record.thumbnails) if is_done else (),
+        links={
+            text: (folder / record.files[key]).as_posix()
+            for key, text in _LINKS.items()
+            if is_done and key in record.files
+        },
+    )
+
+
+def _facts(row: dict[str, Any]) -> list[str]:
+    count = row["lesions"]
+    if not count:
+        facts = ["no lesion found"]
+    else:
+        facts = [
+            f"{count} {'lesion' if count == 1 else 'lesions'}: "
+            f"{row['small_lesions']} small, {row['medium_lesions']} medium, "
+            f"{row['large_lesions']} large"
+        ]
+    return [*facts, f"threshold {row['threshold']:g}", f"{row['seconds']} s"]
+
+
+def _notes(found: Sequence[Record]) -> list[str]:
+    models = sorted({str(r.settings.get("model", "")) for r in found} - {""})
+    notes = [f"wmh-keras {__version__}, model {', '.join(models)}"]
+    if len(models) > 1:
+        notes.append("These scans were not all segmented by the same model.")
+    return notes if models else []

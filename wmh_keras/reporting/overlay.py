@@ -1,0 +1,199 @@
+"""Pictures of axial slices with the outline of a mask.
+
+Drawn with Pillow alone, so that no display is ever needed. Slices are shown
+in radiological convention: the patient's right is on the left, anterior is
+up. Pixels are drawn at their size in millimetres.
+"""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+
+from data_prep.geometry import slice_geometry
+from data_prep.intensity import foreground
+from data_prep.volume import Volume
+
+PREDICTION_COLOUR = (255, 176, 0)
+REFERENCE_COLOUR = (86, 180, 233)
+
+_WINDOW_PERCENTILES = (1, 99)
+# Share of the head, from below and above, that shows no white matter.
+_HEAD_MARGIN = 0.15
+_CROP_MARGIN_MM = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """One axial slice as a picture.
+
+    Attributes:
+      image: RGB, anterior up, the patient's right on the left.
+      number: which slice, counted from 1 at the inferior end.
+      total: number of slices.
+    """
+
+    image: Image.Image
+    number: int
+    total: int
+
+
+def draw_tiles(
+    flair: Volume,
+    mask: np.ndarray,
+    reference: np.ndarray | None = None,
+    *,
+    count: int = 8,
+    width: int = 300,
+) -> list[Tile]:
+    """Draws the most telling slices, from inferior to superior.
+
+    Slices with lesions are cut into stretches of equal lesion volume, and of
+    each the slice with the largest lesion area is taken. Where that gives
+    fewer than `count`, or nothing was found, slices spread over the head fill
+    up.
+
+    Args:
+      flair: the image.
+      mask: (x, y, z) on its grid; not 0 is outlined in orange.
+      reference: a human mask on the same grid, outlined in blue beneath.
+      count: at most so many slices.
+      width: of a tile, in pixels.
+
+    Returns:
+      Tiles of one size; fewer where the volume has fewer slices.
+
+    Raises:
+      ValueError: a mask has another shape than the image.
+    """
+    masks = [np.asarray(mask) != 0]
+    if reference is not None:
+        masks.append(np.asarray(reference) == 1)
+    for array in masks:
+        if array.shape != flair.shape:
+            raise ValueError(
+                f"expected a mask of shape {flair.shape}, got {array.shape}"
+            )
+    geometry = slice_geometry(flair, 1)
+    head = geometry.to_planes(foreground(flair.data))
+    planes = _window(geometry.to_planes(flair.data), head)
+    outlined = [geometry.to_planes(array) for array in masks]
+    layers = [(outlined[0], PREDICTION_COLOUR)]
+    if reference is not None:
+        layers.insert(0, (outlined[1], REFERENCE_COLOUR))
+    numbers = choose_slices(np.any(outlined, axis=0), head, count)
+    rows, columns, size = _frame(head, geometry.spacing_mm, width)
+    tiles = []
+    for number in numbers:
+        image = _to_picture(planes[number, rows, columns], size)
+        # The reference first: where both agree, the prediction is seen.
+        for array, colour in layers:
+            image = _outline(image, array[number, rows, columns], colour)
+        tiles.append(Tile(image, number + 1, len(planes)))
+    return tiles
+
+
+def choose_slices(
+    lesions: np.ndarray, head: np.ndarray, count: int
+) -> list[int]:
+    """Chooses the slices worth showing.
+
+    Args:
+      lesions: (z, h, w) bool, may be empty.
+      head: (z, h, w) bool.
+      count: at most so many.
+
+    Returns:
+      Indices, rising, each once; min(count, z) of them.
+    """
+    area = lesions.sum(axis=(1, 2), dtype=np.float64)
+    chosen = _by_area(area, count)
+    present = np.flatnonzero(head.any(axis=(1, 2)))
+    first, last = (present[0], present[-1]) if len(present) else (0, 0)
+    margin = _HEAD_MARGIN * (last - first)
+    spread = np.linspace(first + margin, last - margin, count).round()
+    # Then those farthest from what is chosen, for the picture's balance.
+    candidates = list(spread.astype(int)) + list(range(len(area)))
+    while len(chosen) < min(count, len(area)):
+        free = [index for index in candidates if index not in chosen]
+        inside = [index for index in free if index in spread] or free
+        chosen.add(max(inside, key=lambda index: _distance(index, chosen)))
+    return sorted(int(index) for index in chosen)
+
+
+def _by_area(area: np.ndarray, count: int) -> set[int]:
+    with_lesions = np.flatnonzero(area)
+    if len(with_lesions) <= count:
+        return set(with_lesions.tolist())
+    # Middle of each slice's share, so that no stretch is empty by rounding.
+    share = (np.cumsum(area) - area / 2) / area.sum()
+    stretch = np.minimum((share * count).astype(int), count - 1)
+    return {
+        int(max(members, key=lambda index: area[index]))
+        for number in range(count)
+        if len(members := with_lesions[stretch[with_lesions] == number])
+    }
+
+
+def _distance(index: int, chosen: set[int]) -> int:
+    return min((abs(index - other) for other in chosen), default=0)
+
+
+def _window(planes: np.ndarray, head: np.ndarray) -> np.ndarray:
+    values = planes[head] if head.any() else planes
+    low = np.percentile(planes, _WINDOW_PERCENTILES[0])
+    high = np.percentile(values, _WINDOW_PERCENTILES[1])
+    scaled = (planes - low) / max(high - low, np.finfo(np.float32).tiny)
+    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+
+
+def _frame(
+    head: np.ndarray, spacing_mm: tuple[float, float, float], width: int
+) -> tuple[slice, slice, tuple[int, int]]:
+    """Returns the rows and columns around the head, and a tile's size."""
+    limits = []
+    for axis, mm in ((1, spacing_mm[1]), (2, spacing_mm[0])):
+        others = tuple({0, 1, 2} - {axis})
+        present = np.flatnonzero(head.any(axis=others))
+        margin = int(np.ceil(_CROP_MARGIN_MM / mm))
+        length = head.shape[axis]
+        first, last = (present[0], present[-1]) if len(present) else (0, length)
+        limits.append(
+            slice(
+                max(int(first) - margin, 0), min(int(last) + margin + 1, length)
+            )
+        )
+    rows, columns = limits
+    height_mm = (rows.stop - rows.start) * spacing_mm[1]
+    width_mm = (columns.stop - columns.start) * spacing_mm[0]
+    return rows, columns, (width, max(round(width * height_mm / width_mm), 1))
+
+
+def _to_picture(plane: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(_as_seen(plane)))
+    return image.resize(size, Image.Resampling.BICUBIC).convert("RGB")
+
+
+def _outline(
+    image: Image.Image, plane: np.ndarray, colour: tuple[int, int, int]
+) -> Image.Image:
+    """Draws the inner border of a region, one picture pixel wide."""
+    if not plane.any():
+        return image
+    region = Image.fromarray(_as_seen(plane).astype(np.uint8) * 255)
+    region = np.asarray(region.resize(image.size, Image.Resampling.NEAREST)) > 0
+    padded = np.pad(region, 1)
+    inner = (
+        padded[:-2, 1:-1]
+        & padded[2:, 1:-1]
+        & padded[1:-1, :-2]
+        & padded[1:-1, 2:]
+    )
+    pixels = np.array(image)
+    pixels[region & ~inner] = colour
+    return Image.fromarray(pixels)
+
+
+def _as_seen(plane: np.ndarray) -> np.ndarray:
+    """Turns (y, x), both rising to anterior and right, as it is looked at."""
+    return plane[::-1, ::-1]

@@ -1,0 +1,127 @@
+"""An overview picture of one scan, and small pictures for a page."""
+
+import dataclasses
+import io
+import os
+
+from PIL import Image, ImageDraw, ImageFont
+
+from data_prep.files import write_atomically
+from wmh_keras.reporting.overlay import (
+    PREDICTION_COLOUR,
+    REFERENCE_COLOUR,
+    Tile,
+)
+
+_BAND_PIXELS = 26
+
+
+def write_overview(
+    path: str | os.PathLike,
+    tiles: list[Tile],
+    *,
+    title: str,
+    subtitle: str = "",
+    has_reference: bool = False,
+    columns: int = 4,
+) -> None:
+    """Writes tiles as one PNG with a title, R and L, and a legend.
+
+    Args:
+      path: the file, replaced atomically.
+      tiles: of one size, at least one.
+      title: first line.
+      subtitle: second line.
+      has_reference: whether the legend names the reference's colour.
+      columns: tiles in a row.
+
+    Raises:
+      ValueError: no tiles.
+    """
+    if not tiles:
+        raise ValueError("expected at least one tile, received none")
+    width, height = tiles[0].image.size
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    # Room for the title and the legend even above a single tile.
+    page_width = max(columns * width, 640)
+    top = 2 * _BAND_PIXELS + 8
+    page = Image.new(
+        "RGB",
+        (page_width, top + rows * height + _BAND_PIXELS + 4),
+        (16, 16, 16),
+    )
+    draw = ImageDraw.Draw(page)
+    _write_line(draw, (10, 6), title, page_width - 20, 18, "white")
+    _write_line(draw, (10, 32), subtitle, page_width - 20, 14, "#cccccc")
+    for index, tile in enumerate(tiles):
+        corner = (index % columns * width, top + index // columns * height)
+        page.paste(label_tile(tile), corner)
+    _legend(draw, (10, page.height - _BAND_PIXELS + 2), has_reference)
+    with write_atomically(path) as temporary:
+        page.save(temporary, format="PNG", optimize=True)
+
+
+def label_tile(tile: Tile) -> Image.Image:
+    """Writes R, L and the slice's number onto a copy of a tile."""
+    image = tile.image.copy()
+    draw = ImageDraw.Draw(image)
+    width, height = image.size
+    large = ImageFont.load_default(max(width // 16, 11))
+    small = ImageFont.load_default(max(width // 22, 10))
+    style = {"fill": "white", "stroke_width": 2, "stroke_fill": "black"}
+    draw.text((5, height / 2), "R", font=large, anchor="lm", **style)
+    draw.text((width - 5, height / 2), "L", font=large, anchor="rm", **style)
+    text = f"{tile.number}/{tile.total}"
+    draw.text((width - 6, height - 5), text, font=small, anchor="rd", **style)
+    return image
+
+
+def to_jpeg(tile: Tile, width: int, quality: int = 80) -> bytes:
+    """Returns a labelled tile as a small JPEG file's bytes.
+
+    Args:
+      tile: the slice.
+      width: of the JPEG in pixels; the height follows.
+      quality: JPEG's, 1 to 95.
+    """
+    height = max(round(tile.image.height * width / tile.image.width), 1)
+    image = tile.image.resize((width, height), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    small = dataclasses.replace(tile, image=image)
+    label_tile(small).save(
+        stream, format="JPEG", quality=quality, optimize=True
+    )
+    return stream.getvalue()
+
+
+def _write_line(
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    text: str,
+    width: int,
+    size: int,
+    colour: str,
+) -> None:
+    font = ImageFont.load_default(size)
+    if draw.textlength(text, font=font) > width:
+        while text and draw.textlength(text + "…", font=font) > width:
+            text = text[:-1]
+        text += "…"
+    draw.text(corner, text, font=font, fill=colour)
+
+
+def _legend(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], has_reference: bool
+) -> None:
+    font = ImageFont.load_default(13)
+    x, y = corner
+    entries = [("found", PREDICTION_COLOUR)]
+    if has_reference:
+        entries.append(("reference", REFERENCE_COLOUR))
+    for name, colour in entries:
+        draw.rectangle((x, y + 3, x + 12, y + 13), outline=colour, width=2)
+        draw.text((x + 18, y), name, font=font, fill="#cccccc")
+        x += 18 + int(draw.textlength(name, font=font)) + 16
+    note = "R: the patient's right, shown on the left (radiological)"
+    draw.text((x, y), note, font=font, fill="#cccccc")
