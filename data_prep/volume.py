@@ -142,6 +142,29 @@ def read_mask(
     return _volume_from(image, _to_labels(data, path, mask_value), path)
 
 
+def read_probability(path: str | os.PathLike) -> Volume:
+    """Reads a probability map; unlike an image it may be constant.
+
+    Args:
+      path: a .nii or .nii.gz file, as for `read_volume`.
+
+    Returns:
+      The map, float32, 0 to 1.
+
+    Raises:
+      VolumeError: as for `read_volume`, or a value outside 0 to 1.
+    """
+    image = _open(path)
+    data = _read_data(image, path, np.float32)
+    _check_finite(data, path)
+    if data.min() < 0 or data.max() > 1:
+        raise VolumeError(
+            f"{path}: expected probabilities from 0 to 1, received values "
+            f"from {data.min():g} to {data.max():g}"
+        )
+    return _volume_from(image, data, path)
+
+
 def check_same_grid(
     mask: Volume, image: Volume, tolerance: float = 1e-3
 ) -> None:
