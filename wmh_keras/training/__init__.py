@@ -1,0 +1,1 @@
+"""Fitting a network to prepared slices, and keeping the best model."""

@@ -1,0 +1,219 @@
+"""Random changes to training slices, a batch at a time, in TensorFlow.
+
+The two flips, rotation, scaling and translation become one matrix and one
+interpolation, which is faster than five and blurs once. Image and mask get the
+same matrix. All randomness comes from stateless operations, so that the
+changes are a function of the seed alone.
+"""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig:
+    """How strong each of the seven augmentations is; 0 turns one off.
+
+    Attributes:
+      vertical_flip: Probability, 0 to 1.
+      horizontal_flip: Probability, 0 to 1; swaps left and right.
+      rotation_degrees: Largest angle, either way.
+      contrast: Largest share by which intensities grow or shrink.
+      scaling: Largest share by which the content grows or shrinks.
+      translation: Largest shift, as a share of the side, in y and in x.
+      noise_std: Standard deviation of the noise, in those of the volume.
+      probability: Probability that a slice gets one of the last five, each
+        drawn by itself.
+      padding: Padding rule of the prepared slices, "zero" or "background":
+        what comes in from outside the slice looks like its padding.
+    """
+
+    vertical_flip: float = 0.0
+    horizontal_flip: float = 0.0
+    rotation_degrees: float = 0.0
+    contrast: float = 0.0
+    scaling: float = 0.0
+    translation: float = 0.0
+    noise_std: float = 0.0
+    probability: float = 1.0
+    padding: str = "zero"
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything changes the geometry."""
+        return any(
+            (
+                self.vertical_flip,
+                self.horizontal_flip,
+                self.rotation_degrees and self.probability,
+                self.scaling and self.probability,
+                self.translation and self.probability,
+            )
+        )
+
+
+def augment(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentationConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Augments a batch, every slice in its own way.
+
+    Args:
+      image: (b, h, w, c) float32, z-scored.
+      mask: (b, h, w) uint8 with the labels 0, 1, 2, which it keeps.
+      seed: (2,) integer; the same seed gives the same result.
+      config: What to do. With everything at 0 the result is the input, bit
+        for bit.
+
+    Returns:
+      Image and mask, of the same shapes and types.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    if config.moves:
+        matrices = random_matrices(
+            tf.shape(image)[0], tf.shape(image)[1:3], seeds[0], config
+        )
+        image, mask = transform(image, mask, matrices, config.padding)
+    if config.contrast and config.probability:
+        image = _change_contrast(image, seeds[1], config)
+    if config.noise_std and config.probability:
+        image = _add_noise(image, seeds[2], config)
+    return image, mask
+
+
+def random_matrices(
+    count: tf.Tensor,
+    size: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentationConfig,
+) -> tf.Tensor:
+    """Draws the geometric change of each slice.
+
+    Args:
+      count: Slices.
+      size: (2,) height and width in pixels.
+      seed: (2,) integer.
+      config: What to draw.
+
+    Returns:
+      (count, 8) float32: a0, a1, a2, b0, b1, b2, 0, 0, as
+      ImageProjectiveTransformV3 takes them: output pixel (x, y) shows input
+      pixel (a0 x + a1 y + a2, b0 x + b1 y + b2). Flips, rotation and scaling
+      leave the centre where it is; the translation comes last.
+    """
+    amounts = tf.random.stateless_uniform((count, 4), seed, -1.0, 1.0)
+    chances = tf.random.stateless_uniform(
+        (count, 5), tf.random.fold_in(seed, 1)
+    )
+    p = config.probability
+    rotate, scale, shift = (
+        tf.cast(chances[:, k] < p, tf.float32) for k in (0, 1, 2)
+    )
+    angle = amounts[:, 0] * rotate * math.radians(config.rotation_degrees)
+    zoom = 1.0 + amounts[:, 1] * scale * config.scaling
+    flip_y = _sign(chances[:, 3] < config.vertical_flip)
+    flip_x = _sign(chances[:, 4] < config.horizontal_flip)
+    height, width = tf.unstack(tf.cast(size, tf.float32))
+    shift_y = amounts[:, 2] * shift * config.translation * height
+    shift_x = amounts[:, 3] * shift * config.translation * width
+
+    # Way back from output to input: undo the shift, the rotation and the
+    # zoom about the centre, then the flips.
+    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    a0, a1 = flip_x * cos, -flip_x * sin
+    b0, b1 = flip_y * sin, flip_y * cos
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    from_x, from_y = centre_x + shift_x, centre_y + shift_y
+    a2 = centre_x - a0 * from_x - a1 * from_y
+    b2 = centre_y - b0 * from_x - b1 * from_y
+    zero = tf.zeros_like(a0)
+    return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+
+
+def transform(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    matrices: tf.Tensor,
+    padding: str = "zero",
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Moves image (bilinear) and mask (nearest) by the same matrices.
+
+    Args:
+      image: (b, h, w, c) float32.
+      mask: (b, h, w) uint8.
+      matrices: (b, 8) float32, see random_matrices.
+      padding: "zero" fills with 0, "background" with the median of the
+        slice's rim, channel by channel, as the preprocessing does. The mask
+        is filled with 0.
+
+    Returns:
+      Image and mask, of the same shapes and types.
+    """
+    fill = _rim_median(image) if padding == "background" else 0.0
+    moved = _project(image - fill, matrices, "BILINEAR") + fill
+    moved_mask = _project(mask[..., None], matrices, "NEAREST")[..., 0]
+    return moved, moved_mask
+
+
+def _project(
+    array: tf.Tensor, matrices: tf.Tensor, interpolation: str
+) -> tf.Tensor:
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=array,
+        transforms=matrices,
+        output_shape=tf.shape(array)[1:3],
+        interpolation=interpolation,
+        fill_mode="CONSTANT",
+        fill_value=0.0,
+    )
+
+
+def _rim_median(image: tf.Tensor) -> tf.Tensor:
+    """Returns (b, 1, 1, c): the median of each slice's outermost pixels."""
+    rim = tf.concat(
+        [image[:, 0], image[:, -1], image[:, 1:-1, 0], image[:, 1:-1, -1]],
+        axis=1,
+    )
+    ordered = tf.sort(rim, axis=1)
+    return ordered[:, tf.shape(ordered)[1] // 2][:, None, None, :]
+
+
+def _change_contrast(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    # 0 is the mean of the z-scored volume, so a factor is a contrast.
+    factor = 1.0 + config.contrast * _applied(
+        tf.random.stateless_uniform((tf.shape(image)[0],), seed, -1.0, 1.0),
+        seed,
+        config,
+    )
+    return image * factor
+
+
+def _add_noise(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    noise = tf.random.stateless_normal(tf.shape(image), seed)
+    std = config.noise_std * _applied(
+        tf.ones(tf.shape(image)[:1]), seed, config
+    )
+    return image + noise * std
+
+
+def _applied(
+    amount: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Sets the amounts (b,) of slices that go without to 0: (b, 1, 1, 1)."""
+    chance = tf.random.stateless_uniform(
+        tf.shape(amount), tf.random.fold_in(seed, 1)
+    )
+    applied = tf.where(chance < config.probability, amount, 0.0)
+    return applied[:, None, None, None]
+
+
+def _sign(flipped: tf.Tensor) -> tf.Tensor:
+    return tf.where(flipped, -1.0, 1.0)

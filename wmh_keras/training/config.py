@@ -1,0 +1,232 @@
+"""Everything that decides a training, as one frozen object."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from data_prep.errors import UsageError
+from wmh_keras.distribution import BACKENDS
+
+DTYPES = ("float32", "mixed_bfloat16")
+OTHER_PATHOLOGY = ("ignore", "background")
+
+# May differ when a training goes on: how far to go, and where the files lie
+# (the fingerprint of the data tells whether they are the same).
+CHANGEABLE = (
+    "data_dir",
+    "workdir",
+    "train_subjects",
+    "validation_subjects",
+    "epochs",
+)
+
+
+def _flag(
+    default: Any,  # noqa: ANN401
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    lowest: float = 0,
+    highest: float = math.inf,
+) -> Any:  # noqa: ANN401
+    """Declares a field that the program offers as a flag of the same name."""
+    metadata = {
+        "help": text,
+        "choices": choices,
+        "lowest": lowest,
+        "highest": highest,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """A training: each field is a flag of `wmh-train`, explained there.
+
+    Raises:
+      UsageError: A value out of range, which the message gives.
+    """
+
+    data_dir: str = _flag("", "Folder that wmh-prepare wrote.")
+    workdir: str = _flag(
+        "", "Folder of the run: checkpoints, best model, history."
+    )
+
+    train_split: str = _flag("train", "Split to fit; a+b joins two.")
+    validation_split: str = _flag(
+        "validation", "Split that drives the schedule and the model choice."
+    )
+    train_subjects: str = _flag(
+        "",
+        "Text file with one subject a line: fit these, whatever split stores "
+        "them.",
+    )
+    validation_subjects: str = _flag(
+        "", "Text file with one subject a line: validate on these."
+    )
+
+    network: str = _flag("unet", "Architecture.")
+    filters: tuple[int, ...] = _flag(
+        (16, 32, 64, 128, 256),
+        "Channels at each level of the network, the finest first.",
+        lowest=1,
+    )
+    side: int = _flag(0, "Side of a slice in pixels; 0 takes that of the data.")
+
+    epochs: int = _flag(200, "Epochs at most.", lowest=1)
+    steps_per_epoch: int = _flag(
+        0, "Batches an epoch; 0 is one pass through the slices."
+    )
+    global_batch_size: int = _flag(
+        32, "Slices a step, shared by all devices.", lowest=1
+    )
+    learning_rate: float = _flag(3e-4, "Of Adam, at the start.")
+    plateau_epochs: int = _flag(
+        30,
+        "Reduce the learning rate after so many epochs in which the "
+        "validation Dice did not improve; 0 never does.",
+    )
+    plateau_factor: float = _flag(
+        0.9, "What the learning rate is multiplied by then.", highest=1
+    )
+    stop_epochs: int = _flag(
+        60,
+        "Stop after so many epochs in which the validation Dice did not "
+        "improve; 0 never does.",
+    )
+    validation_every: int = _flag(
+        1,
+        "Validate after every so many epochs.",
+        lowest=1,
+    )
+    other_pathology: str = _flag(
+        "ignore",
+        "Voxels of label 2 in the training loss: ignore gives them weight 0, "
+        "background takes them for no lesion.",
+        choices=OTHER_PATHOLOGY,
+    )
+    seed: int = _flag(
+        0, "Of the weights, the order and the augmentation.", highest=2**31 - 1
+    )
+
+    vertical_flip: float = _flag(
+        0.5, "Probability to turn a slice upside down.", highest=1
+    )
+    horizontal_flip: float = _flag(
+        0.5, "Probability to swap left and right.", highest=1
+    )
+    rotation_degrees: float = _flag(
+        15.0, "Rotate by up to so many degrees, either way.", highest=180
+    )
+    contrast: float = _flag(
+        0.1,
+        "Multiply the z-scored intensities by 1 ± up to this share.",
+        highest=0.99,
+    )
+    scaling: float = _flag(
+        0.1, "Enlarge or shrink by up to this share.", highest=0.9
+    )
+    translation: float = _flag(
+        0.05, "Shift by up to this share of the side, each way.", highest=1
+    )
+    noise_std: float = _flag(
+        0.05,
+        "Standard deviation of Gaussian noise, in those of the volume.",
+    )
+    augmentation_probability: float = _flag(
+        0.5,
+        "Probability that a slice gets a rotation; likewise contrast, "
+        "scaling, translation and noise, each drawn by itself.",
+        highest=1,
+    )
+
+    threshold: float = _flag(
+        0.5,
+        "Probability from which a voxel is a lesion, stored with the model. "
+        "Validation while training uses 0.5.",
+        lowest=1e-6,
+        highest=1,
+    )
+    min_lesion_mm3: float = _flag(
+        0.0, "Predicted lesions below this are removed; stored likewise."
+    )
+    backend: str = _flag("jax", "What Keras runs on.", choices=BACKENDS)
+    dtype: str = _flag(
+        "float32",
+        "Precision of the layers; weights, loss and logits stay float32.",
+        choices=DTYPES,
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        if self.learning_rate == 0:
+            raise UsageError("--learning_rate: expected above 0, received 0")
+        if self.validation_every > self.epochs:
+            raise UsageError(
+                f"--validation_every: expected at most the {self.epochs} "
+                f"epochs, received {self.validation_every}; the model that is "
+                "kept is chosen by validation"
+            )
+
+    def to_flags(self) -> dict[str, str]:
+        """Returns flag names and the text of their values."""
+        return {
+            field.name: _format(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON types."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def format_flagfile(config: TrainingConfig) -> str:
+    """Returns a flagfile that gives this config again."""
+    lines = [f"--{name}={text}" for name, text in config.to_flags().items()]
+    return "\n".join(lines) + "\n"
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Lists the flags that keep a training from going on.
+
+    Args:
+      old: Flags the training was started with, as to_flags gives them.
+      new: Flags it is to go on with.
+
+    Returns:
+      One line a flag, with both values; empty when it may go on.
+    """
+    names = dict.fromkeys((*old, *new))
+    return [
+        f"--{name}: was {old.get(name, 'absent')!r}, "
+        f"now {new.get(name, 'absent')!r}"
+        for name in names
+        if name not in CHANGEABLE and old.get(name) != new.get(name)
+    ]
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:  # noqa: ANN401
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise UsageError(
+            f"--{field.name}: expected one of {', '.join(choices)}, received "
+            f"{value!r}"
+        )
+    lowest, highest = field.metadata["lowest"], field.metadata["highest"]
+    numbers = value if isinstance(value, tuple) else (value,)
+    for number in numbers:
+        is_number = isinstance(number, int | float)
+        if is_number and not lowest <= number <= highest:
+            raise UsageError(
+                f"--{field.name}: expected {lowest:g} to {highest:g}, received "
+                f"{number}"
+            )
+
+
+def _format(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)

@@ -1,0 +1,130 @@
+"""The stream of training batches: a pure function of seed and step.
+
+Training counts its batches from its first step on, through all epochs. Batch g
+of a pass of P batches lies in pass g // P, at place g % P; the order within a
+pass depends on (seed, pass) alone, and the augmentation of a batch on
+(seed, pass, place). So a training that goes on from a checkpoint sees exactly
+the batches that it would have seen, and an epoch may be shorter or longer than
+a pass through the data.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from data_prep.errors import UserError
+from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.augmentation import AugmentationConfig, augment
+
+# Undecoded slices that wait to be shuffled. Files are read in another order in
+# each pass and lie on disk shuffled, so the buffer need not hold them all.
+SHUFFLE_BYTES = 256 << 20
+_SLICE_BYTES_PER_PIXEL = 3  # float16 image, uint8 mask
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingStream:
+    """The slices that are fitted, and how they are cut into batches.
+
+    Attributes:
+      data: The prepared data.
+      records: Volumes to fit, all with a reference.
+      global_batch_size: Slices a batch, over all devices.
+      seed: Of the order and the augmentation.
+      augmentation: What is changed at random.
+    """
+
+    data: PreparedData
+    records: Sequence[VolumeRecord]
+    global_batch_size: int
+    seed: int
+    augmentation: AugmentationConfig
+
+    @property
+    def batches_per_pass(self) -> int:
+        """Full batches in one pass; the slices left over are dropped.
+
+        Raises:
+          UserError: There are fewer slices than a batch has.
+        """
+        count = self.data.count_slices(self.records)
+        if count < self.global_batch_size:
+            raise UserError(
+                f"global_batch_size: expected at most the {count} slices to "
+                f"fit, received {self.global_batch_size}"
+            )
+        return count // self.global_batch_size
+
+    def batches(self, first: int, last: int) -> tf.data.Dataset:
+        """Returns the batches from `first` up to, not including, `last`.
+
+        Args:
+          first: Number of the first batch, from 0 at the start of training.
+          last: Number of the batch to stop before.
+
+        Returns:
+          Elements (image (b, h, w, c) float32, mask (b, h, w, 1) float32
+          with the labels 0, 1, 2); every batch is full.
+        """
+        per_pass = self.batches_per_pass
+        passes = tf.data.Dataset.range(first // per_pass, -(-last // per_pass))
+        return (
+            passes.flat_map(self._one_pass)
+            .skip(first % per_pass)
+            .take(last - first)
+            .map(
+                self._prepare_batch,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .apply(tf.data.experimental.assert_cardinality(last - first))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _one_pass(self, number: tf.Tensor) -> tf.data.Dataset:
+        """Returns (pass, place, undecoded slices of one batch)."""
+        seed = tf.stack([tf.constant(self.seed, tf.int64), number])
+        shuffled = self.data.encoded_slices(
+            self.records, file_seed=seed
+        ).shuffle(
+            self._buffer_size(),
+            seed=tf.random.fold_in(seed, 0)[0],
+            reshuffle_each_iteration=False,
+        )
+        decoded = shuffled.map(
+            self._decode,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        batches = decoded.batch(self.global_batch_size, drop_remainder=True)
+        return batches.enumerate().map(
+            lambda place, batch: (number, place, batch)
+        )
+
+    def _decode(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        decoded = self.data.decode_slice(element)
+        return {"image": decoded["image"], "mask": decoded["mask"]}
+
+    def _prepare_batch(
+        self, number: tf.Tensor, place: tf.Tensor, batch: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        seed = tf.stack([tf.constant(self.seed, tf.int64), number])
+        image, mask = augment(
+            tf.cast(batch["image"], tf.float32),
+            batch["mask"],
+            tf.random.fold_in(seed, place + 1),
+            self.augmentation,
+        )
+        return image, tf.cast(mask, tf.float32)[..., None]
+
+    def _buffer_size(self) -> int:
+        config = self.data.preprocess_config
+        slice_bytes = _SLICE_BYTES_PER_PIXEL * config.side**2
+        return max(
+            self.global_batch_size,
+            min(
+                self.data.count_slices(self.records),
+                SHUFFLE_BYTES // (slice_bytes * len(config.channels)),
+            ),
+        )

@@ -1,0 +1,245 @@
+"""One training, from a frozen config to a work folder."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from data_prep.errors import UserError
+from wmh_keras import artifacts, distribution
+from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
+from wmh_keras.inference.segmenter import Segmenter
+from wmh_keras.model_info import ModelInfo
+from wmh_keras.models import build_model
+from wmh_keras.training import callbacks
+from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
+from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.input_pipeline import TrainingStream
+from wmh_keras.training.losses import (
+    PixelAccuracy,
+    PixelDice,
+    VoxelCrossEntropy,
+)
+from wmh_keras.training.progress import Progress
+from wmh_keras.training.schedule import Schedule
+from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.validation import THRESHOLD, VolumeValidation
+from wmh_keras.training.workdir import locked, open_workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+      epochs: Epochs done in all.
+      best_epoch: Epoch of the model that was kept, counted from 1.
+      best_dice: Its validation Dice.
+      stopped_early: Whether it ended for lack of improvement.
+      model_folder: Where the model is.
+    """
+
+    epochs: int
+    best_epoch: int
+    best_dice: float
+    stopped_early: bool
+    model_folder: Path
+
+
+def train(config: TrainingConfig) -> TrainingResult:
+    """Trains a network, or goes on with it, and keeps the best model.
+
+    Args:
+      config: The training. Its backend must be the one Keras runs on.
+
+    Returns:
+      How it ended.
+
+    Raises:
+      UserError: The data, the subjects, the flags or the work folder do not
+        fit, or the loss is no number any more.
+      KeyboardInterrupt: As ever; the same call then goes on from the end of
+        the last epoch.
+    """
+    distribution.select_backend(config.backend)
+    data = open_prepared_data(config.data_dir)
+    training, validation = choose_records(data, config)
+    stream = _training_stream(data, training, config)
+    arguments = _network_arguments(data, config)
+    devices = distribution.set_up_devices()
+    distribution.check_batch_size(config.global_batch_size, devices.count)
+    with locked(Path(config.workdir)):
+        fingerprint = data_fingerprint(data, training, validation)
+        checkpoint = open_workdir(config, fingerprint)
+        # Of the initial weights; the order of the data has its own seed.
+        keras.utils.set_random_seed(config.seed)
+        model = _compile_model(config, arguments)
+        run = _Run(config, data, stream, fingerprint, arguments, checkpoint)
+        if checkpoint is not None:
+            restore_checkpoint(checkpoint, model)
+        run.fit(model, validation)
+        return run.result()
+
+
+def _training_stream(
+    data: PreparedData, records: Sequence[VolumeRecord], config: TrainingConfig
+) -> TrainingStream:
+    augmentation = AugmentationConfig(
+        vertical_flip=config.vertical_flip,
+        horizontal_flip=config.horizontal_flip,
+        rotation_degrees=config.rotation_degrees,
+        contrast=config.contrast,
+        scaling=config.scaling,
+        translation=config.translation,
+        noise_std=config.noise_std,
+        probability=config.augmentation_probability,
+        padding=data.preprocess_config.padding,
+    )
+    return TrainingStream(
+        data, records, config.global_batch_size, config.seed, augmentation
+    )
+
+
+def _network_arguments(
+    data: PreparedData, config: TrainingConfig
+) -> dict[str, Any]:
+    side = data.preprocess_config.side
+    if config.side not in (0, side):
+        raise UserError(
+            f"--side={config.side}: the slices in {config.data_dir} have side "
+            f"{side}; leave --side out, or prepare the data with "
+            f"--side={config.side}"
+        )
+    return {
+        "side": side,
+        "channels": len(data.preprocess_config.channels),
+        "filters": list(config.filters),
+    }
+
+
+def _compile_model(
+    config: TrainingConfig, arguments: Mapping[str, Any]
+) -> keras.Model:
+    try:
+        model = build_model(config.network, dtype=config.dtype, **arguments)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss=VoxelCrossEntropy(config.other_pathology),
+        metrics=[PixelAccuracy(), PixelDice()],
+        # On TensorFlow, XLA halves the speed of convolutions on a CPU.
+        jit_compile=config.backend == "jax",
+    )
+    return model
+
+
+class _Run:
+    """The state of one training while it runs."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: PreparedData,
+        stream: TrainingStream,
+        fingerprint: str,
+        arguments: Mapping[str, Any],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.config = config
+        self.data = data
+        self.stream = stream
+        self.fingerprint = fingerprint
+        self.arguments = arguments
+        self.workdir = Path(config.workdir)
+        self.schedule = Schedule(config.plateau_epochs, config.stop_epochs)
+        self.rows: list[dict[str, Any]] = []
+        self.first_epoch = 0
+        if checkpoint is not None:
+            self.first_epoch = checkpoint.epoch
+            self.schedule.restore(checkpoint.state["schedule"])
+            self.rows = checkpoint.state["history"]
+            callbacks.write_history(self.workdir, self.rows)
+
+    def fit(
+        self, model: keras.Model, validation: Sequence[VolumeRecord]
+    ) -> None:
+        steps = self.config.steps_per_epoch or self.stream.batches_per_pass
+        model.fit(
+            self.stream.batches(
+                self.first_epoch * steps, self.config.epochs * steps
+            ),
+            initial_epoch=self.first_epoch,
+            epochs=self.config.epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=self._callbacks(model, validation, steps),
+        )
+
+    def result(self) -> TrainingResult:
+        return TrainingResult(
+            epochs=len(self.rows),
+            best_epoch=self.schedule.best_epoch,
+            best_dice=self.schedule.best,
+            stopped_early=self.schedule.stopped,
+            model_folder=self.workdir / artifacts.MODEL_FOLDER,
+        )
+
+    def _callbacks(
+        self,
+        model: keras.Model,
+        validation: Sequence[VolumeRecord],
+        steps: int,
+    ) -> list[keras.callbacks.Callback]:
+        config = self.config
+        segmenter = Segmenter(
+            [model], self.data.preprocess_config, threshold=THRESHOLD
+        )
+        clock = callbacks.Clock(steps * config.global_batch_size)
+        # The order matters: see the module of the callbacks.
+        return [
+            callbacks.NanGuard(),
+            clock,
+            callbacks.Validate(
+                VolumeValidation(self.data, validation, segmenter),
+                config.validation_every,
+            ),
+            callbacks.FollowSchedule(
+                self.schedule, config.plateau_factor, self._keep_model
+            ),
+            callbacks.SaveState(
+                self.workdir,
+                self.schedule,
+                self.rows,
+                {"data_fingerprint": self.fingerprint},
+                clock,
+            ),
+            keras.callbacks.TensorBoard(
+                self.workdir / "tensorboard", write_graph=False
+            ),
+            Progress(
+                first_epoch=self.first_epoch,
+                epochs=config.epochs,
+                steps_per_epoch=steps,
+                global_batch_size=config.global_batch_size,
+            ),
+        ]
+
+    def _keep_model(
+        self, model: keras.Model, scores: Mapping[str, float]
+    ) -> None:
+        info = ModelInfo(
+            network=self.config.network,
+            network_arguments=self.arguments,
+            preprocess=self.data.preprocess_config,
+            threshold=self.config.threshold,
+            min_lesion_mm3=self.config.min_lesion_mm3,
+            data_identity=self.data.identity,
+            scores=scores,
+        )
+        artifacts.save_model(
+            self.workdir / artifacts.MODEL_FOLDER, [model], info
+        )

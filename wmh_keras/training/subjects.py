@@ -1,0 +1,82 @@
+"""Which volumes a training fits, and which it validates on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep.errors import UserError
+from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.config import TrainingConfig
+
+
+def choose_records(
+    data: PreparedData, config: TrainingConfig
+) -> tuple[list[VolumeRecord], list[VolumeRecord]]:
+    """Chooses the volumes to fit and those to validate on.
+
+    Raises:
+      UserError: Unknown splits or subjects, volumes without a reference, no
+        volumes, or a subject in both.
+    """
+    training = _select(data, config.train_split, config.train_subjects)
+    validation = _select(
+        data, config.validation_split, config.validation_subjects
+    )
+    both = {r.subject_id for r in training} & {r.subject_id for r in validation}
+    if both:
+        raise UserError(
+            f"{len(both)} subjects would be both fitted and validated on: "
+            f"{', '.join(sorted(both)[:10])}; change the splits or the lists"
+        )
+    return training, validation
+
+
+def read_subjects(path: str) -> list[str]:
+    """Reads subject ids, one a line; a leading "sub-" is taken off.
+
+    Raises:
+      UserError: The file cannot be read or names nobody.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    subjects = [line.strip().removeprefix("sub-") for line in lines]
+    subjects = [subject for subject in subjects if subject]
+    if not subjects:
+        raise UserError(f"{path}: expected one subject a line, found none")
+    return subjects
+
+
+def data_fingerprint(
+    data: PreparedData,
+    training: Sequence[VolumeRecord],
+    validation: Sequence[VolumeRecord],
+) -> str:
+    """Returns a digest that stands for the volumes of a training.
+
+    It changes with the preparation and with the choice of volumes, never with
+    paths.
+    """
+    parts = [
+        data.identity,
+        [record.volume_id for record in training],
+        [record.volume_id for record in validation],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _select(
+    data: PreparedData, split: str, list_file: str
+) -> list[VolumeRecord]:
+    if list_file:
+        return data.select(subjects=read_subjects(list_file))
+    records = data.select(split)
+    unlabelled = [r.volume_id for r in records if not r.has_mask]
+    if unlabelled:
+        raise UserError(
+            f"split {split}: {len(unlabelled)} volumes have no reference: "
+            f"{', '.join(unlabelled[:5])}"
+        )
+    return records

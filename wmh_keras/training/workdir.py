@@ -1,0 +1,133 @@
+"""The work folder of a training: may it begin there, or go on?
+
+flags.cfg        the flags, as a flagfile
+checkpoints/     full state of training, the last two epochs
+model/           the best model
+history.csv      a row an epoch
+curves.png       the same as a picture
+tensorboard/     the same for TensorBoard
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_prep import files
+from data_prep.errors import UserError
+from wmh_keras.training import checkpoint as checkpoints
+from wmh_keras.training.config import (
+    TrainingConfig,
+    differences,
+    format_flagfile,
+)
+
+FLAGS_FILE = "flags.cfg"
+CHECKPOINTS = "checkpoints"
+_LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Keeps a second training out of the work folder; makes the folder.
+
+    Raises:
+      UserError: Another process trains there.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    with open(workdir / _LOCK_FILE, "w") as stream:
+        try:
+            # The system drops the lock with the process, however it ends.
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"{workdir}: another process trains in this work folder; wait "
+                "for it or take another --workdir"
+            ) from error
+        yield
+
+
+def open_workdir(
+    config: TrainingConfig, data_fingerprint: str
+) -> checkpoints.Checkpoint | None:
+    """Decides whether a training begins or goes on, and notes its flags.
+
+    Args:
+      config: The training.
+      data_fingerprint: Stands for the volumes fitted and validated.
+
+    Returns:
+      The checkpoint to go on from; None to begin.
+
+    Raises:
+      UserError: Other files are there, the flags or the data are others than
+        those of the run in the folder, or that run is finished.
+    """
+    workdir = Path(config.workdir)
+    flags_file = workdir / FLAGS_FILE
+    present = {p.name for p in workdir.iterdir()} - {_LOCK_FILE}
+    if present and FLAGS_FILE not in present:
+        raise UserError(
+            f"{workdir}: expected a new or empty folder or a work folder, "
+            f"found other files ({', '.join(sorted(present)[:5])}); take "
+            "another --workdir"
+        )
+    checkpoints.remove_unfinished(workdir / CHECKPOINTS)
+    checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+    if checkpoint is not None:
+        _check_same_flags(config, flags_file)
+        _check_same_data(checkpoint, workdir, data_fingerprint)
+        _check_unfinished(checkpoint, config)
+    files.write_text(flags_file, format_flagfile(config))
+    return checkpoint
+
+
+def read_flags(flags_file: Path) -> dict[str, str]:
+    """Reads names and values from a flagfile that a training wrote."""
+    text = flags_file.read_text(encoding="utf-8")
+    pairs = (
+        line.removeprefix("--").partition("=") for line in text.split("\n")
+    )
+    return {name: value for name, separator, value in pairs if separator}
+
+
+def _check_same_flags(config: TrainingConfig, flags_file: Path) -> None:
+    different = differences(read_flags(flags_file), config.to_flags())
+    if different:
+        raise UserError(
+            f"{flags_file.parent}: holds a training with other flags, which "
+            "cannot be changed on the way:\n  "
+            + "\n  ".join(different)
+            + f"\ngo on with --flagfile={flags_file}, or take another --workdir"
+        )
+
+
+def _check_same_data(
+    checkpoint: checkpoints.Checkpoint, workdir: Path, data_fingerprint: str
+) -> None:
+    if checkpoint.state["data_fingerprint"] != data_fingerprint:
+        raise UserError(
+            f"{workdir}: holds a training on other data: the volumes to fit or "
+            "to validate on were others, or prepared in another way; give the "
+            "same --data_dir and subject lists, or take another --workdir"
+        )
+
+
+def _check_unfinished(
+    checkpoint: checkpoints.Checkpoint, config: TrainingConfig
+) -> None:
+    schedule = checkpoint.state["schedule"]
+    if schedule["stopped"]:
+        raise UserError(
+            f"{config.workdir}: this training is finished: it ended after "
+            f"epoch {checkpoint.epoch}, {config.stop_epochs} epochs past its "
+            f"best, epoch {schedule['best_epoch']}; its model is in "
+            f"{Path(config.workdir) / 'model'}; take another --workdir"
+        )
+    if checkpoint.epoch >= config.epochs:
+        raise UserError(
+            f"{config.workdir}: this training is finished: {checkpoint.epoch} "
+            f"epochs are done, --epochs={config.epochs}; its model is in "
+            f"{Path(config.workdir) / 'model'}; raise --epochs to go on, or "
+            "take another --workdir"
+        )
