@@ -79,7 +79,7 @@ def _compile_tensorflow(model: keras.Model) -> PredictBatch:
     import tensorflow as tf
 
     # No XLA: on a CPU it halves the speed of convolutions.
-    @tf.function(jit_compile=False, reduce_retracing=True)
+    @tf.function(jit_compile=False, autograph=False)
     def forward(batch: tf.Tensor) -> tf.Tensor:
         return _probability(model(batch, training=False))
 

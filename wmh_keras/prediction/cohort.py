@@ -104,9 +104,8 @@ class _Progress:
     def __init__(self, num_scans: int) -> None:
         is_terminal = sys.stderr.isatty()
         self._bar = tqdm.tqdm(
-            desc="predict",
             total=num_scans,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix} "
+            bar_format="{desc} {percentage:3.0f}%|{bar}| "
             "[{elapsed}<{remaining}]",
             mininterval=0.2 if is_terminal else 10,
             ascii=not is_terminal,
@@ -124,7 +123,7 @@ class _Progress:
     def show(self, scans: float) -> None:
         """Moves the bar to so many scans, parts of one included."""
         current = min(int(scans) + 1, self._total)
-        self._bar.set_postfix_str(
+        self._bar.set_description_str(
             f"scan {current} of {self._total}", refresh=False
         )
         self._bar.update(scans - self._bar.n)

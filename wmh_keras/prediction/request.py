@@ -11,11 +11,11 @@ from data_prep.cases import find_images
 from data_prep.errors import UserError
 from data_prep.manifest import is_manifest
 from wmh_keras import artifacts, distribution
-from wmh_keras.artifacts import ModelInfo
 from wmh_keras.inference.postprocess import (
     check_min_lesion_mm3,
     check_threshold,
 )
+from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative, records
 from wmh_keras.prediction.cohort import predict_cohort
 from wmh_keras.prediction.outputs import Job, plan_jobs
@@ -79,13 +79,8 @@ class Plan:
             f"{self.settings.threshold:g}, min_lesion_mm3 "
             f"{self.settings.min_lesion_mm3:g}"
         ]
-        entries = [
-            f"  {job.case.flair} -> {job.outputs.mask}" for job in self.waiting
-        ]
-        entries += [
-            f"  {job.case.flair}: already done, {job.outputs.mask}"
-            for job in self.done
-        ]
+        entries = [f"  {_name(job)}" for job in self.waiting]
+        entries += [f"  {_name(job)} (already done)" for job in self.done]
         lines += entries[:limit]
         if len(entries) > len(entries[:limit]):
             lines.append(f"  … and {len(entries) - limit} more")
@@ -212,6 +207,11 @@ def model_identity(info: ModelInfo) -> str:
     text = json.dumps(content, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:_IDENTITY_DIGITS]
     return f"{info.network}-{digest}"
+
+
+def _name(job: Job) -> str:
+    source = job.case.relative_path or job.case.flair
+    return f"{source} -> {job.outputs.mask.name}"
 
 
 def _settings(request: Request, info: ModelInfo) -> Settings:
