@@ -22,8 +22,6 @@ DATASET_NAME = "tfds_wmh"
 FORMAT_VERSION = "1.0.0"
 SLICES = "slices"
 VOLUMES = "volumes"
-# Where volumes without a reference go: stored, never fitted or evaluated.
-UNLABELLED = "unlabelled"
 
 SPLITS_FILE = "splits.csv"
 CASES_FILE = "cases.csv"

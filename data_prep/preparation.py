@@ -4,24 +4,20 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_prep.case import Case
-from data_prep.data_folder import FORMAT_VERSION, UNLABELLED
+from data_prep.data_folder import FORMAT_VERSION
 from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
 from data_prep.preprocess import PreprocessConfig
+from data_prep.splits import SPLITS, UNLABELLED, split_of
 from data_prep.volume import Volume, read_mask, read_volume
 
 PLAN_FILE = "plan.json"
 
-_USUAL_SPLITS = ("train", "validation", "test")
-_SPLIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Fields of a case that its examples carry, and that therefore identify it.
 _STORED_FIELDS = (
     "volume_id",
@@ -70,15 +66,12 @@ class PreparationPlan:
           mask_value: see the attribute.
 
         Raises:
-          UserError: no cases, an unusable split name, or a volume_id twice.
+          UserError: no cases, or a volume_id twice.
         """
-        placed = []
-        for case in cases:
-            split = UNLABELLED
-            if case.mask is not None:
-                split = split_of_subject[case.subject_id]
-                _check_split_name(split)
-            placed.append(dataclasses.replace(case, split=split))
+        placed = [
+            dataclasses.replace(case, split=split_of(case, split_of_subject))
+            for case in cases
+        ]
         if not placed:
             raise UserError("no case is left to prepare")
         ids = [case.volume_id for case in placed]
@@ -134,8 +127,8 @@ def read_plan(path: str | os.PathLike) -> PreparationPlan:
 def order_splits(names: Iterable[str]) -> list[str]:
     """Returns split names as they are shown: train first, unlabelled last."""
     names = set(names)
-    usual = [name for name in _USUAL_SPLITS if name in names]
-    external = sorted(names - set(_USUAL_SPLITS) - {UNLABELLED})
+    usual = [name for name in SPLITS if name in names]
+    external = sorted(names - set(SPLITS) - {UNLABELLED})
     return usual + external + [UNLABELLED] * (UNLABELLED in names)
 
 
@@ -156,30 +149,6 @@ def read_case(
     return images, mask
 
 
-def content_digest(volumes: Sequence[Volume | None]) -> str:
-    """Returns a SHA-256 of voxels and grids, whatever files they came from.
-
-    Args:
-      volumes: of one case, images first; None stands for a missing mask.
-    """
-    digest = hashlib.sha256()
-    for volume in volumes:
-        if volume is None:
-            digest.update(b"none")
-            continue
-        header = (
-            str(volume.data.dtype),
-            volume.shape,
-            volume.space_unit,
-            volume.sform_code,
-            volume.qform_code,
-        )
-        digest.update(repr(header).encode())
-        for array in (volume.affine, volume.qform, volume.data):
-            digest.update(b"" if array is None else np.ascontiguousarray(array))
-    return digest.hexdigest()
-
-
 def plan_identity(
     plan: PreparationPlan,
     digests: Mapping[str, str],
@@ -192,7 +161,7 @@ def plan_identity(
 
     Args:
       plan: what is prepared.
-      digests: volume_id to `content_digest`.
+      digests: volume_id to the SHA-256 of its files' content.
       left_out: further facts of the records, such as the ids of excluded
         cases with their reasons; in any order.
 
@@ -211,14 +180,6 @@ def plan_identity(
     }
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_split_name(name: str) -> None:
-    if not _SPLIT_NAME.fullmatch(name) or name in ("all", UNLABELLED):
-        raise UserError(
-            f"split {name!r}: expected letters, digits and underscores, "
-            f"beginning with a letter, and not `all` or `{UNLABELLED}`"
-        )
 
 
 def _resolve_paths(case: Case, folder: Path) -> Case:

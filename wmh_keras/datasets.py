@@ -13,6 +13,7 @@ from data_prep.errors import UserError
 from data_prep.files import read_csv, sha256_of
 from data_prep.grid_json import volume_from_grid
 from data_prep.preprocess import PreprocessConfig
+from data_prep.splits import UNLABELLED
 from data_prep.volume import Volume
 from wmh_keras.example_files import Element, ExampleFiles
 
@@ -299,7 +300,7 @@ class PreparedData:
             VolumeRecord(
                 **{name: row[name] for name in _TEXT_FIELDS},
                 num_slices=int(row["num_slices"]),
-                has_mask=row["split"] != data_folder.UNLABELLED,
+                has_mask=row["split"] != UNLABELLED,
             )
             for row in read_csv(path)
             if row["split"]
