@@ -12,7 +12,12 @@ from data_prep.bids import (
     is_derivative,
 )
 from data_prep.case import Case
-from data_prep.dicom import DicomConverter, find_dicom_images, has_dicom_files
+from data_prep.dicom import (
+    DicomConverter,
+    find_dicom_images,
+    has_dicom_files,
+    is_one_study,
+)
 from data_prep.errors import UserError
 from data_prep.folders import (
     find_folder_cases,
@@ -44,7 +49,7 @@ def find_cases(
 
     Args:
       path: a BIDS data set, a CSV or TSV manifest, a folder of subject
-        folders, or a FLAIR file.
+        folders (NIfTI or DICOM), one DICOM study, or a FLAIR file.
       mask_derivative: of a BIDS data set: which derivative holds the masks.
       series: of DICOM folders: number or description of the FLAIR series.
       work_dir: where DICOM series are converted to; None takes a temporary
@@ -70,7 +75,9 @@ def find_cases(
     _check_is_top(path)
     if is_bids_dataset(path):
         return find_bids_cases(path, mask_derivative, warn)
-    converter = DicomConverter(series, work_dir)
+    converter = DicomConverter(series, work_dir, warn)
+    if not list_images(path) and is_one_study(path):
+        return find_dicom_images(path, converter)
     return find_folder_cases(path, converter.convert_flair, warn)
 
 
@@ -112,7 +119,7 @@ def find_images(
         return _without_excluded(path, find_bids_images(path), warn)
     cases = find_folder_images(path)
     if not cases and has_dicom_files(path):
-        cases = find_dicom_images(path, DicomConverter(series, work_dir))
+        cases = find_dicom_images(path, DicomConverter(series, work_dir, warn))
     if not cases:
         raise UserError(
             f"{path}: expected NIfTI files (.nii, .nii.gz) or DICOM files, "

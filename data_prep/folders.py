@@ -47,14 +47,18 @@ def find_folder_cases(
     subjects = _challenge_subjects(path) or [
         (folder, "") for folder in visible_folders(path)
     ]
-    cases, conflicts = [], []
+    cases, conflicts, failures = [], [], []
     for folder, site in subjects:
         images = list_images(folder)
         flairs = _prefer_preprocessed(list(filter(is_flair_name, images)))
         masks = list(filter(is_mask_name, images))
         conflicts += _conflicts(folder, "FLAIR", flairs)
         conflicts += _conflicts(folder, "mask", masks)
-        flair = flairs[0] if flairs else convert(folder)
+        try:
+            flair = flairs[0] if flairs else convert(folder)
+        except UserError as error:
+            failures.append(str(error))
+            continue
         if flair is None:
             warn(f"{folder}: no FLAIR volume, left out")
             continue
@@ -71,11 +75,13 @@ def find_folder_cases(
             )
         )
     if conflicts:
-        raise UserError(
+        failures.append(
             f"{path}: expected one FLAIR and at most one mask in a subject's "
             f"folder, found\n{bullet_list(conflicts)}\n"
             "Move the others away, or list the files in a CSV manifest"
         )
+    if failures:
+        raise UserError("\n".join(failures))
     if not cases:
         raise UserError(_nothing_found(path))
     return cases

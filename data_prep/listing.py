@@ -63,13 +63,16 @@ def is_derived_name(path: str | Path) -> bool:
 def is_mask_name(path: str | Path) -> bool:
     """True where a name can be that of a lesion mask.
 
-    Probability maps and masks of the brain or of tissues are not.
+    Probability maps and masks of the brain, of tissues or of a T1 are not.
     """
     stem = nifti_stem(path).lower()
     words = _words(stem)
     if _OTHER_TISSUE.search(stem) or _OTHER_TISSUE_WORDS.intersection(words):
         return False
-    if any(_starts_or_ends(word, _PROBABILITY_WORDS) for word in words):
+    if any(
+        _starts_or_ends(word, _PROBABILITY_WORDS) or _T1_WORD.fullmatch(word)
+        for word in words
+    ):
         return False
     return is_derived_name(path)
 
