@@ -96,8 +96,8 @@ def build_data_folder(data_dir: str | os.PathLike) -> Iterator[Path]:
     """Yields a folder to fill; it becomes the data set when the block ends.
 
     What an interrupted run left is removed first. The block has to write
-    every one of `SIDE_FILES` and the folder `DATASET_NAME`. After an error
-    everything is removed; after a kill the next call does it.
+    every one of `SIDE_FILES` and the folder `DATASET_NAME`; anything else goes
+    away. After an error everything does; after a kill the next call sees to it.
 
     Args:
       data_dir: the data folder; made where it is missing.
@@ -124,11 +124,11 @@ def build_data_folder(data_dir: str | os.PathLike) -> Iterator[Path]:
         finally:
             if not is_finished(data_dir):
                 _remove_unfinished(data_dir)
-        incomplete.rmdir()
+        shutil.rmtree(incomplete)
 
 
 def remove_leftovers(data_dir: str | os.PathLike) -> None:
-    """Removes the empty folder of a run killed just after its last step."""
+    """Removes the hidden folder of a run killed just after its last step."""
     incomplete = Path(data_dir) / _INCOMPLETE
     if is_finished(data_dir) and incomplete.is_dir():
         shutil.rmtree(incomplete)

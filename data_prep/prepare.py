@@ -101,7 +101,8 @@ def _write(
     if data_folder.is_finished(data_dir):
         return _compare(data_dir, plan, identity, choices)
 
-    # Only now: TensorFlow takes seconds to import.
+    # Only now: TensorFlow takes seconds to import, and greets at length.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     from tfds_wmh.writing import write_datasets
 
     with data_folder.build_data_folder(data_dir) as folder:

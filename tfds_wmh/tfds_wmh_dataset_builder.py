@@ -232,6 +232,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
         return lengths, sum(sizes)
 
+    def _log_download_bytes(self) -> None:
+        """Nothing is downloaded, so nothing is said of it."""
+
+    def _log_download_done(self) -> None:
+        """As above."""
+
     def _encode(
         self, keyed_example: tuple[str, Example]
     ) -> tuple[str, Example]:

@@ -10,65 +10,26 @@ import numpy as np
 
 from data_prep import data_folder
 from data_prep.errors import UserError
-from data_prep.files import read_csv, sha256_of
 from data_prep.grid_json import volume_from_grid
 from data_prep.preprocess import PreprocessConfig
-from data_prep.splits import UNLABELLED
 from data_prep.volume import Volume
 from wmh_keras.example_files import Element, ExampleFiles
+from wmh_keras.volume_records import VolumeRecord, read_records
+
+__all__ = [
+    "PreparedData",
+    "StoredVolume",
+    "VolumeRecord",
+    "open_prepared_data",
+]
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _SLICE_FIELDS = ("image", "mask", "volume_id", "slice_index")
 _VOLUME_FIELDS = ("image", "mask", "volume_id", "image_grids", "mask_grid")
-_TEXT_FIELDS = (
-    "volume_id",
-    "subject_id",
-    "session",
-    "run",
-    "site",
-    "split",
-    "scanner",
-    "field_strength",
-    "age",
-    "sex",
-)
 # Decoded volumes on their way: what bounds the memory of read_volumes.
 _VOLUMES_IN_FLIGHT = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class VolumeRecord:
-    """What the data set knows of a volume without opening it.
-
-    Attributes:
-      volume_id: unique in the data set.
-      subject_id: the person; without the "sub-" of BIDS.
-      session: "" where there is none.
-      run: "" where there is none.
-      site: "" where it is not known.
-      split: the split that stores the volume.
-      num_slices: axial slices.
-      has_mask: whether there is a reference.
-      scanner: "" where it is not known, as the next three.
-      field_strength: in tesla, as the user wrote it.
-      age: in years, as the user wrote it.
-      sex: as the user wrote it.
-    """
-
-    volume_id: str
-    subject_id: str
-    session: str
-    run: str
-    site: str
-    split: str
-    num_slices: int
-    has_mask: bool
-    scanner: str = ""
-    field_strength: str = ""
-    age: str = ""
-    sex: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +84,7 @@ class PreparedData:
             self.card["preprocess"]
         )
         self.split_names: tuple[str, ...] = tuple(self.card["splits"])
-        self._records = self._read_records()
+        self._records = read_records(self.data_dir, self.card)
         self._slices = ExampleFiles(data_dir, data_folder.SLICES, _SLICE_FIELDS)
         self._volumes = ExampleFiles(
             data_dir, data_folder.VOLUMES, _VOLUME_FIELDS
@@ -286,25 +247,6 @@ class PreparedData:
                 f"{self.data_dir}: expected {len(wanted)} volumes, found "
                 f"{count}; a file of the data set is missing or damaged"
             )
-
-    def _read_records(self) -> list[VolumeRecord]:
-        path = self.data_dir / data_folder.CASES_FILE
-        if not path.is_file():
-            raise UserError(f"{path}: missing; prepare the data set again")
-        if sha256_of(path) != self.card["files"][data_folder.CASES_FILE]:
-            raise UserError(
-                f"{path}: was changed after the preparation; it lists what "
-                f"the data set holds, so put the original back"
-            )
-        return [
-            VolumeRecord(
-                **{name: row[name] for name in _TEXT_FIELDS},
-                num_slices=int(row["num_slices"]),
-                has_mask=row["split"] != UNLABELLED,
-            )
-            for row in read_csv(path)
-            if row["split"]
-        ]
 
     def _parse_split(self, split: str) -> set[str]:
         names = {name.strip() for name in split.split("+")}

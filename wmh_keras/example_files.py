@@ -53,8 +53,10 @@ class ExampleFiles:
     def _features(self) -> Any:  # noqa: ANN401
         import tensorflow_datasets as tfds
 
-        partial = tfds.decode.PartialDecoding(dict.fromkeys(self.fields, True))
-        return partial.extract_features(self._info.features)
+        stored = self._info.features
+        return tfds.features.FeaturesDict(
+            {name: stored[name] for name in self.fields}
+        )
 
     def paths(self, splits: Sequence[str]) -> list[str]:
         """Returns the files of these splits, in the order given."""
