@@ -27,7 +27,7 @@ from data_prep.errors import UsageError
 from data_prep.flag_groups import define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 
-_LISTED = 20
+_MAX_LISTED = 20
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -47,26 +47,16 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "1; by default the model's.",
         **common,
     )
-    flags.DEFINE_float(
-        "min_lesion_mm3",
-        None,
-        "Smaller lesions are removed, in mm³; by default the model's.",
-        lower_bound=0,
-        **common,
-    )
+    minimum = "Smaller lesions are removed, in mm³; by default the model's."
+    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
     flags.DEFINE_boolean(
         "overwrite", False, "Do all again, replace what is there.", **common
     )
     flags.DEFINE_boolean(
         "dry_run", False, "Show what would be done and stop.", **common
     )
-    flags.DEFINE_integer(
-        "batch_size",
-        8,
-        "Slices in a batch: speed and memory, not results.",
-        lower_bound=1,
-        **common,
-    )
+    batch = "Slices in a batch: speed and memory, not results."
+    flags.DEFINE_integer("batch_size", 8, batch, lower_bound=1, **common)
     flags.DEFINE_enum(
         "engine",
         "auto",
@@ -99,7 +89,7 @@ def main(flag_values: flags.FlagValues) -> int:
         engine=flag_values.engine,
     )
     planned = plan(request)
-    limit = None if flag_values.dry_run else _LISTED
+    limit = None if flag_values.dry_run else _MAX_LISTED
     print("\n".join(planned.describe(limit)), flush=True)
     if flag_values.dry_run:
         return EXIT_OK

@@ -127,8 +127,8 @@ def _bids_outputs(case: Case, root: Path) -> ScanOutputs:
 
 
 def _with_flair(outputs: ScanOutputs, case: Case) -> ScanOutputs:
-    name = PurePosixPath(case.relative_path or Path(case.flair).name).name
-    return dataclasses.replace(outputs, flair=outputs.folder / name)
+    stem = nifti_stem(case.relative_path or case.flair)
+    return dataclasses.replace(outputs, flair=outputs.folder / f"{stem}.nii.gz")
 
 
 def _folder_and_stem(case: Case, root: Path) -> tuple[Path, str]:

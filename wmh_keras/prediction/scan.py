@@ -2,9 +2,11 @@
 
 import base64
 import dataclasses
+import gzip
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.case import Case
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from wmh_keras.inference.segmenter import Segmentation, Segmenter
 
 _NUM_THUMBNAILS = 6
-_THUMBNAIL_WIDTH = 180
+_THUMBNAIL_WIDTH = 200
 
 # What a single bad scan may raise; the others then go on.
 SCAN_ERRORS = (UserError, OSError, MemoryError)
@@ -132,8 +134,7 @@ def process_scan(
     if job.outputs.sidecars:
         write_sidecars(job, run.settings, run.model)
     if job.outputs.flair is not None:
-        with write_atomically(job.outputs.flair) as temporary:
-            shutil.copyfile(job.case.flair, temporary)
+        _copy_compressed(job.case.flair, job.outputs.flair)
     counts = lesion_table.count_by_class(found)
     record = dataclasses.replace(
         record,
@@ -198,9 +199,11 @@ def _write_results(
         title=job.case.relative_path or job.case.volume_id,
         subtitle=_summary(volume, found),
     )
-    shown = _spread(tiles, _NUM_THUMBNAILS)
-    jpegs = [to_jpeg(tile, _THUMBNAIL_WIDTH) for tile in shown]
-    return [base64.b64encode(jpeg).decode("ascii") for jpeg in jpegs]
+    # Drawn anew at their size: outlines of scaled-down pictures fade.
+    small = draw_tiles(
+        flair, result.mask, count=_NUM_THUMBNAILS, width=_THUMBNAIL_WIDTH
+    )
+    return [base64.b64encode(to_jpeg(tile)).decode("ascii") for tile in small]
 
 
 def _summary(volume: float, found: list[Lesion]) -> str:
@@ -212,13 +215,6 @@ def _summary(volume: float, found: list[Lesion]) -> str:
     return f"{volume:.2f} ml in {len(found)} {noun} ({classes})"
 
 
-def _spread(items: list, count: int) -> list:
-    if len(items) <= count:
-        return items
-    step = (len(items) - 1) / (count - 1)
-    return [items[round(index * step)] for index in range(count)]
-
-
 def _who(case: Case) -> dict[str, str]:
     return {
         "subject_id": case.subject_id,
@@ -226,6 +222,17 @@ def _who(case: Case) -> dict[str, str]:
         "run": case.run,
         "file": case.relative_path or case.flair,
     }
+
+
+def _copy_compressed(source: str, target: Path) -> None:
+    """Copies an uncompressed NIfTI file to a .nii.gz file."""
+    with (
+        write_atomically(target) as temporary,
+        open(source, "rb") as reader,
+        # No time stamp inside: equal images give equal files.
+        gzip.GzipFile(temporary, "wb", compresslevel=6, mtime=0) as writer,
+    ):
+        shutil.copyfileobj(reader, writer)
 
 
 def _file_names(job: Job) -> dict[str, str]:

@@ -7,11 +7,12 @@ was made.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_prep.files import write_csv, write_text
 from data_prep.version import __version__
+from data_prep.volume import nifti_stem
 from wmh_keras.prediction import records
 from wmh_keras.prediction.records import Record
 from wmh_keras.reporting.page import ScanEntry, render_page
@@ -86,7 +87,7 @@ def _to_entry(record: Record, row: dict[str, Any], root: Path) -> ScanEntry:
     is_done = row["status"] == records.DONE
     folder = record.path.parent.relative_to(root)
     return ScanEntry(
-        name=str(row.get("file", record.path.name)),
+        name=_short_name(str(row.get("file", record.path.name))),
         volume_ml=row["volume_ml"] if is_done else None,
         facts=_facts(row) if is_done else (),
         warnings=tuple(record.warnings),
@@ -98,6 +99,15 @@ def _to_entry(record: Record, row: dict[str, Any], root: Path) -> ScanEntry:
             if is_done and key in record.files
         },
     )
+
+
+def _short_name(file: str) -> str:
+    """Leaves out what says nothing new: BIDS folders, and the suffix."""
+    path = PurePosixPath(file)
+    stem = nifti_stem(path.name)
+    if stem.startswith("sub-"):
+        return stem
+    return path.with_name(stem).as_posix()
 
 
 def _facts(row: dict[str, Any]) -> list[str]:

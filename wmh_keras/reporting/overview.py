@@ -1,6 +1,5 @@
 """An overview picture of one scan, and small pictures for a page."""
 
-import dataclasses
 import io
 import os
 
@@ -77,21 +76,15 @@ def label_tile(tile: Tile) -> Image.Image:
     return image
 
 
-def to_jpeg(tile: Tile, width: int, quality: int = 80) -> bytes:
-    """Returns a labelled tile as a small JPEG file's bytes.
+def to_jpeg(tile: Tile, quality: int = 82) -> bytes:
+    """Returns a labelled tile as a JPEG file's bytes.
 
     Args:
-      tile: the slice.
-      width: of the JPEG in pixels; the height follows.
+      tile: the slice, drawn at the wanted size.
       quality: JPEG's, 1 to 95.
     """
-    height = max(round(tile.image.height * width / tile.image.width), 1)
-    image = tile.image.resize((width, height), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    small = dataclasses.replace(tile, image=image)
-    label_tile(small).save(
-        stream, format="JPEG", quality=quality, optimize=True
-    )
+    label_tile(tile).save(stream, format="JPEG", quality=quality, optimize=True)
     return stream.getvalue()
 
 

@@ -131,13 +131,13 @@ article > .volume { grid-column: 2; font-weight: 600; white-space: nowrap;
 .warning, .error { font-size: .9rem; overflow-wrap: anywhere; }
 .warning { color: var(--warn); } .warning::before { content: "Warning: "; }
 .error { color: var(--bad); }
-.slices { display: grid; gap: 4px; margin: 8px 0;
-  grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); }
+.slices { display: grid; gap: 4px; margin: 8px 0; align-items: center;
+  grid-template-columns: repeat(6, 1fr); }
 .slices img { width: 100%; display: block; border-radius: 4px;
   background: #000; }
 .links { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .9rem; }
 a { color: var(--accent); }
-@media (max-width: 480px) { body { padding: 10px; }
+@media (max-width: 700px) { body { padding: 10px; }
   .slices { grid-template-columns: repeat(3, 1fr); } }
 """
 
