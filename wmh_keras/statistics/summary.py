@@ -93,7 +93,7 @@ def bootstrap_interval(
         )
     if len(values) < 2:
         return math.nan, math.nan
-    # In sorted order, so that the interval does not hang on the subjects' order.
+    # Sorted, so that the interval does not depend on the order of subjects.
     ordered = np.sort(values)
     generator = np.random.default_rng(seed)
     means = []

@@ -1,0 +1,87 @@
+"""Score a model, or masks from any tool, against reference masks.
+
+  wmh-evaluate --data_dir=DATA --split=test --model=RUN --output_dir=EVAL
+  wmh-evaluate --references=DIR --predictions=DIR --output_dir=EVAL
+  wmh-evaluate --pairs=FILE.csv --output_dir=EVAL
+
+Every volume is scored on its own grid; the mean is over subjects. Writes
+per_patient.csv (one row a volume) and summary.json (means, SD, medians,
+bootstrap intervals, what was evaluated) and prints the summary.
+
+The files of two folders are matched by the BIDS entities sub, ses and run,
+else by equal path or name, with "_mask", "_seg" and the like left out. What
+has no partner or cannot be read is named; nothing is dropped in silence. A
+table of pairs has the columns subject_id, reference, prediction and if need be
+probability, session, run, site; its paths are relative to itself.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from data_prep.program import EXIT_OK, run_program
+from wmh_keras.evaluation import evaluate_flags
+from wmh_keras.evaluation.request import Evaluation
+
+
+def main(flag_values: flags.FlagValues) -> int:
+    """Runs an evaluation; 0 where results were written."""
+    if evaluate_flags.wants_model(flag_values):
+        evaluation = _evaluate_model(flag_values)
+    else:
+        from wmh_keras.evaluation.run import evaluate_files
+
+        evaluation = evaluate_files(
+            evaluate_flags.files_request_from(flag_values),
+            evaluate_flags.output_from(flag_values),
+        )
+    print("\n".join(evaluation.describe()))
+    return EXIT_OK
+
+
+def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
+    from wmh_keras import artifacts, distribution
+    from wmh_keras.evaluation.run import evaluate_model
+    from wmh_keras.training.subjects import read_subjects
+
+    subjects = None
+    if flag_values.subjects:
+        subjects = tuple(read_subjects(flag_values.subjects))
+    request = evaluate_flags.model_request_from(flag_values, subjects)
+
+    def load_segmenter(info):  # noqa: ANN001, ANN202  (its type imports Keras)
+        engine = distribution.choose_engine(flag_values.engine)
+        if engine == "jax":
+            distribution.hide_accelerators_from_tensorflow()
+        from wmh_keras.inference.segmenter import Segmenter
+
+        return Segmenter(
+            artifacts.load_models(info),
+            info.preprocess,
+            threshold=info.threshold,
+            min_lesion_mm3=info.min_lesion_mm3,
+            batch_size=flag_values.batch_size,
+        )
+
+    return evaluate_model(
+        request,
+        evaluate_flags.output_from(flag_values),
+        artifacts.read_model_info(request.model),
+        load_segmenter,
+    )
+
+
+def cli(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; `argv` is like `sys.argv`."""
+    return run_program(
+        name="wmh-evaluate",
+        description=__doc__,
+        define_flags=evaluate_flags.define_flags,
+        main=main,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,219 @@
+"""The flags of the program `wmh-evaluate`, and the requests they make."""
+
+from pathlib import Path
+
+from absl import flags
+
+from data_prep.errors import UsageError
+from data_prep.program import require
+from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
+
+_MODEL_ONLY = (
+    "data_dir",
+    "model",
+    "split",
+    "subjects",
+    "threshold",
+    "save_predictions",
+)
+_FILES_ONLY = (
+    "references",
+    "predictions",
+    "probabilities",
+    "pairs",
+    "mask_value",
+    "prediction_mask_value",
+)
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines all flags of the program."""
+    _define_model_flags(flag_values)
+    _define_files_flags(flag_values)
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where the results go; made if need be.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "min_lesion_mm3",
+        None,
+        "Smaller predicted lesions are removed before every score but the "
+        "AUC, in mm³; by default the model's, and 0 for files.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "skip_invalid",
+        False,
+        "Go on without what cannot be evaluated; summary.json says what.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "overwrite",
+        False,
+        "Replace the results of another evaluation.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of the bootstrap intervals.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+
+
+def wants_model(flag_values: flags.FlagValues) -> bool:
+    """Whether a model is to be evaluated, rather than files.
+
+    Raises:
+        UsageError: a required flag is missing, or flags of both are given.
+    """
+    require(flag_values, "output_dir")
+    given = _given(flag_values, _MODEL_ONLY), _given(flag_values, _FILES_ONLY)
+    if all(given):
+        raise UsageError(
+            f"--{given[0][0]} is for a model, --{given[1][0]} for files: give "
+            "either --data_dir and --model, or --references and --predictions"
+        )
+    if given[0]:
+        require(flag_values, "data_dir", "model")
+        return True
+    if flag_values.pairs is None:
+        if not given[1]:
+            raise UsageError(
+                "give either --data_dir and --model, or --references and "
+                "--predictions, or --pairs"
+            )
+        require(flag_values, "references", "predictions")
+        return False
+    folders = _given(
+        flag_values, ("references", "predictions", "probabilities")
+    )
+    if folders:
+        raise UsageError(
+            f"--{folders[0]}: the table of --pairs lists the files already"
+        )
+    return False
+
+
+def model_request_from(
+    flag_values: flags.FlagValues, subjects: tuple[str, ...] | None
+) -> ModelRequest:
+    """The request that the flags make.
+
+    Args:
+        flag_values: parsed flags.
+        subjects: what the file of --subjects lists.
+    """
+    threshold = flag_values.threshold
+    if threshold is not None and not 0 < threshold <= 1:
+        raise UsageError(
+            f"--threshold: expected above 0, at most 1, received {threshold}"
+        )
+    default_split = "test" if subjects is None else None
+    return ModelRequest(
+        data_dir=Path(flag_values.data_dir),
+        model=Path(flag_values.model),
+        split=flag_values.split or default_split,
+        subjects=subjects,
+        threshold=threshold,
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        save_predictions=flag_values.save_predictions,
+    )
+
+
+def files_request_from(flag_values: flags.FlagValues) -> FilesRequest:
+    """The request that the flags make."""
+    paths = {
+        name: Path(flag_values[name].value)
+        for name in ("references", "predictions", "probabilities", "pairs")
+        if flag_values[name].value
+    }
+    return FilesRequest(
+        **paths,
+        mask_value=flag_values.mask_value,
+        prediction_mask_value=flag_values.prediction_mask_value,
+        min_lesion_mm3=flag_values.min_lesion_mm3 or 0.0,
+    )
+
+
+def output_from(flag_values: flags.FlagValues) -> Output:
+    """Where the results go, and how."""
+    return Output(
+        output_dir=Path(flag_values.output_dir),
+        overwrite=flag_values.overwrite,
+        skip_invalid=flag_values.skip_invalid,
+        seed=flag_values.seed,
+    )
+
+
+def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
+    return [
+        name
+        for name in names
+        if flag_values[name].value not in (None, False, "")
+    ]
+
+
+def _define_model_flags(flag_values: flags.FlagValues) -> None:
+    for name, text in (
+        ("data_dir", "Prepared data set."),
+        ("model", "Work folder of a training, or a model folder."),
+        (
+            "split",
+            "Split to evaluate; a+b joins two. By default test, or with "
+            "--subjects whatever split stores them.",
+        ),
+        ("subjects", "Text file with one subject a line: only these."),
+    ):
+        flags.DEFINE_string(name, None, text, flag_values=flag_values)
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "Probability from which on a voxel is a lesion, above 0 and at most "
+        "1; by default the model's.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        8,
+        "Slices in a batch: speed and memory, not results.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "engine",
+        "auto",
+        ("auto", "jax", "tensorflow"),
+        "What the network runs on; auto is JAX on an accelerator, else "
+        "TensorFlow, which is faster on CPUs.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "save_predictions",
+        False,
+        "Write masks and probability maps into OUTPUT_DIR/predictions.",
+        flag_values=flag_values,
+    )
+
+
+def _define_files_flags(flag_values: flags.FlagValues) -> None:
+    for name, text in (
+        ("references", "Folder of reference masks."),
+        ("predictions", "Folder of predicted masks, from any tool."),
+        (
+            "probabilities",
+            "Folder of probability maps, which fill the column auc; may be "
+            "that of the predictions.",
+        ),
+        ("pairs", "Table that lists the files, instead of the folders."),
+    ):
+        flags.DEFINE_string(name, None, text, flag_values=flag_values)
+    for name, text in (
+        ("mask_value", "Value of WMH in the references, such as 255."),
+        ("prediction_mask_value", "Value of WMH in the predictions."),
+    ):
+        flags.DEFINE_float(name, None, text, flag_values=flag_values)

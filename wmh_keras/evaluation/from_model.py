@@ -1,0 +1,70 @@
+"""Evaluates a model on volumes of a prepared data set."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.errors import UserError
+from data_prep.volume import write_mask, write_probability
+from wmh_keras.datasets import StoredVolume, VolumeRecord
+from wmh_keras.evaluation.patient import (
+    PatientResult,
+    VolumeKey,
+    evaluate_patient,
+)
+from wmh_keras.evaluation.problems import Problem
+
+if TYPE_CHECKING:
+    # At run time this would import keras before the engine is chosen.
+    from wmh_keras.inference.segmenter import Segmenter
+
+MASK_SUFFIX = "_mask.nii.gz"
+PROBABILITY_SUFFIX = "_probability.nii.gz"
+
+
+def evaluate_volumes(
+    volumes: Iterable[StoredVolume],
+    segmenter: "Segmenter",
+    *,
+    predictions_dir: Path | None = None,
+) -> tuple[list[PatientResult], list[Problem]]:
+    """Segments volumes as prediction does, and scores them one by one.
+
+    Args:
+        volumes: stored volumes with references; may be a stream.
+        segmenter: gives mask and probability; threshold and minimum lesion
+            size are its own.
+        predictions_dir: where to write masks and probability maps, named by
+            the volumes' ids; None writes none.
+
+    Returns:
+        A result for every usable volume, and a problem for every other.
+    """
+    results, problems = [], []
+    for stored in volumes:
+        key = key_of(stored.record)
+        try:
+            if stored.mask is None:
+                raise UserError(f"{key}: has no reference to compare with")
+            found = segmenter.segment(stored.images)
+            results.append(
+                evaluate_patient(
+                    key, stored.mask, found.mask, found.probability
+                )
+            )
+        except UserError as error:
+            problems.append(Problem(str(key), "", str(error)))
+            continue
+        if predictions_dir is not None:
+            like = stored.images[0]
+            stem = predictions_dir / stored.record.volume_id
+            write_mask(f"{stem}{MASK_SUFFIX}", found.mask, like)
+            write_probability(
+                f"{stem}{PROBABILITY_SUFFIX}", found.probability, like
+            )
+    return results, problems
+
+
+def key_of(record: VolumeRecord) -> VolumeKey:
+    """The key of a volume of a prepared data set."""
+    return VolumeKey(record.subject_id, record.session, record.run, record.site)

@@ -1,0 +1,104 @@
+"""What the user asks for, and what comes of it."""
+
+import dataclasses
+from pathlib import Path
+
+from wmh_keras.evaluation.cohort import CohortSummary
+from wmh_keras.evaluation.patient import PatientResult
+from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.results_folder import (
+    PER_PATIENT_FILE,
+    SUMMARY_FILE,
+)
+from wmh_keras.evaluation.table import format_summary
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the results go, and how.
+
+    Attributes:
+        output_dir: the folder, made if need be.
+        overwrite: replaces the results of another evaluation.
+        skip_invalid: goes on without what cannot be evaluated.
+        seed: of the bootstrap intervals.
+    """
+
+    output_dir: Path
+    overwrite: bool = False
+    skip_invalid: bool = False
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRequest:
+    """Evaluate a model on a prepared data set.
+
+    Attributes:
+        data_dir: the prepared data.
+        model: work folder or model folder.
+        split: a split, several joined by "+"; None takes the subjects
+            wherever they are stored.
+        subjects: only these; None for all.
+        threshold: None takes the model's.
+        min_lesion_mm3: None takes the model's.
+        save_predictions: whether to write masks and probability maps.
+    """
+
+    data_dir: Path
+    model: Path
+    split: str | None = "test"
+    subjects: tuple[str, ...] | None = None
+    threshold: float | None = None
+    min_lesion_mm3: float | None = None
+    save_predictions: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class FilesRequest:
+    """Evaluate masks from any tool.
+
+    Attributes:
+        references: folder of reference masks; None with `pairs`.
+        predictions: folder of predicted masks; None with `pairs`.
+        probabilities: folder of probability maps, or None.
+        pairs: table that lists the files, instead of the folders.
+        mask_value: the value of WMH in the references, where it is not 1.
+        prediction_mask_value: likewise in the predictions.
+        min_lesion_mm3: smaller predicted lesions are removed.
+    """
+
+    references: Path | None = None
+    predictions: Path | None = None
+    probabilities: Path | None = None
+    pairs: Path | None = None
+    mask_value: float | None = None
+    prediction_mask_value: float | None = None
+    min_lesion_mm3: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What came of a request.
+
+    Attributes:
+        output_dir: where they were written.
+        results: one a volume.
+        summary: of the results.
+        skipped: what was left out, by `skip_invalid`.
+        warnings: what the reader has to know.
+    """
+
+    output_dir: Path
+    results: tuple[PatientResult, ...]
+    summary: CohortSummary
+    skipped: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+    def describe(self) -> list[str]:
+        """Lines for the user: the table, what was left out, the files."""
+        lines = ["", format_summary(self.summary), ""]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"skipped: {problem}" for problem in self.skipped]
+        files = f"{PER_PATIENT_FILE} and {SUMMARY_FILE}"
+        return [*lines, f"{files} are in {self.output_dir}"]

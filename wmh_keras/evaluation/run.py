@@ -1,0 +1,236 @@
+"""A whole evaluation: from what the user asked for to what was written."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_prep.errors import UserError
+from data_prep.program import progress
+from wmh_keras.datasets import (
+    PreparedData,
+    VolumeRecord,
+    open_prepared_data,
+)
+from wmh_keras.evaluation import results_folder
+from wmh_keras.evaluation.cohort import summarize_cohort
+from wmh_keras.evaluation.from_files import evaluate_pairs
+from wmh_keras.evaluation.from_model import (
+    MASK_SUFFIX,
+    PROBABILITY_SUFFIX,
+    evaluate_volumes,
+)
+from wmh_keras.evaluation.matching import match_folders
+from wmh_keras.evaluation.pairs import read_pairs
+from wmh_keras.evaluation.patient import PatientResult
+from wmh_keras.evaluation.problems import Problem, raise_problems
+from wmh_keras.evaluation.request import (
+    Evaluation,
+    FilesRequest,
+    ModelRequest,
+    Output,
+)
+from wmh_keras.inference import postprocess
+from wmh_keras.model_info import ModelInfo
+
+if TYPE_CHECKING:
+    # At run time this would import keras before the engine is chosen.
+    from wmh_keras.inference.segmenter import Segmenter
+
+# What a training reads from by default.
+_TRAINING_SPLITS = ("train", "validation")
+
+
+def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
+    """Evaluates masks from any tool and writes the results.
+
+    Raises:
+        UserError: files that are missing, unreadable, on another grid or
+            without a partner, all of them named; nothing is written then.
+    """
+    evaluated = {
+        "kind": "files",
+        **{
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in dataclasses.asdict(request).items()
+        },
+    }
+    results_folder.check_place(
+        output.output_dir, evaluated, overwrite=output.overwrite
+    )
+    if request.pairs is not None:
+        matching = read_pairs(request.pairs)
+    else:
+        matching = match_folders(
+            request.references, request.predictions, request.probabilities
+        )
+    if not output.skip_invalid:
+        raise_problems(matching.problems)
+    results, problems = evaluate_pairs(
+        progress(matching.pairs, "evaluate", unit="volume"),
+        mask_value=request.mask_value,
+        prediction_mask_value=request.prediction_mask_value,
+        min_lesion_mm3=request.min_lesion_mm3,
+    )
+    return _finish(
+        results,
+        (*matching.problems, *problems),
+        output,
+        evaluated=evaluated,
+        paths={},
+        warnings=(),
+    )
+
+
+def evaluate_model(
+    request: ModelRequest,
+    output: Output,
+    info: ModelInfo,
+    load_segmenter: "Callable[[ModelInfo], Segmenter]",
+) -> Evaluation:
+    """Evaluates a model on a prepared data set and writes the results.
+
+    Args:
+        request: which volumes, and where the model's own settings do not
+            count.
+        output: where the results go.
+        info: what the model is.
+        load_segmenter: called once, with `info` as the request changes it,
+            when everything else has been checked; only then is Keras needed.
+
+    Raises:
+        UserError: no such data, split or subject, a setting out of its
+            range, or volumes that cannot be evaluated, all of them named.
+    """
+    data = open_prepared_data(request.data_dir)
+    records = data.select(request.split, request.subjects)
+    info = _with_overrides(info, request)
+    evaluated = _describe_model_evaluation(request, data, info)
+    results_folder.check_place(
+        output.output_dir, evaluated, overwrite=output.overwrite
+    )
+    warnings = find_training_overlap(info, data, records)
+    segmenter = load_segmenter(info)
+    results, problems = evaluate_volumes(
+        progress(
+            data.read_volumes(records),
+            "evaluate",
+            total=len(records),
+            unit="volume",
+        ),
+        segmenter,
+        predictions_dir=_predictions_dir(request, output),
+    )
+    return _finish(
+        results,
+        problems,
+        output,
+        evaluated=evaluated,
+        paths={"data_dir": str(request.data_dir), "model": str(request.model)},
+        warnings=warnings,
+    )
+
+
+def find_training_overlap(
+    info: ModelInfo, data: PreparedData, records: Sequence[VolumeRecord]
+) -> tuple[str, ...]:
+    """Warns where a model is evaluated on what it was trained with.
+
+    Known only for the data set that the model was trained on, by its
+    identity, and for its default training splits.
+
+    Returns:
+        One warning a split; empty where there is no overlap to be seen.
+    """
+    if info.data_identity != data.identity:
+        return ()
+    warnings = []
+    for split in _TRAINING_SPLITS:
+        subjects = {r.subject_id for r in records if r.split == split}
+        if subjects:
+            warnings.append(
+                f"{len(subjects)} of the evaluated subjects are in the split "
+                f"{split} of the data that the model was trained on: the "
+                "scores are not those of unseen subjects"
+            )
+    return tuple(warnings)
+
+
+def _finish(
+    results: Sequence[PatientResult],
+    problems: Sequence[Problem],
+    output: Output,
+    *,
+    evaluated: Mapping[str, Any],
+    paths: Mapping[str, str],
+    warnings: Sequence[str],
+) -> Evaluation:
+    if not output.skip_invalid or not results:
+        raise_problems(problems)
+    summary = summarize_cohort(results, seed=output.seed)
+    results_folder.write_results(
+        output.output_dir,
+        results,
+        summary,
+        evaluated=evaluated,
+        paths=paths,
+        skipped=problems,
+        warnings=warnings,
+    )
+    return Evaluation(
+        output.output_dir,
+        tuple(results),
+        summary,
+        tuple(problems),
+        tuple(warnings),
+    )
+
+
+def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
+    changes = {
+        name: getattr(request, name)
+        for name in ("threshold", "min_lesion_mm3")
+        if getattr(request, name) is not None
+    }
+    info = dataclasses.replace(info, **changes)
+    try:
+        postprocess.check_threshold(info.threshold)
+        postprocess.check_min_lesion_mm3(info.min_lesion_mm3)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return info
+
+
+def _describe_model_evaluation(
+    request: ModelRequest, data: PreparedData, info: ModelInfo
+) -> dict[str, Any]:
+    """What decides the numbers, as JSON types; no paths."""
+    model = info.to_json()
+    return {
+        "kind": "model",
+        "data_identity": data.identity,
+        "split": request.split,
+        "subjects": sorted(request.subjects) if request.subjects else None,
+        "model": {
+            name: model[name]
+            for name in (
+                "network",
+                "network_arguments",
+                "preprocess",
+                "data_identity",
+                "files",
+            )
+        },
+        "threshold": info.threshold,
+        "min_lesion_mm3": info.min_lesion_mm3,
+    }
+
+
+def _predictions_dir(request: ModelRequest, output: Output) -> Path | None:
+    """The folder for predictions, without those of an earlier evaluation."""
+    folder = output.output_dir / results_folder.PREDICTIONS_FOLDER
+    if request.save_predictions or output.overwrite:
+        for suffix in (MASK_SUFFIX, PROBABILITY_SUFFIX):
+            for path in folder.glob(f"*{suffix}"):
+                path.unlink()
+    return folder if request.save_predictions else None
