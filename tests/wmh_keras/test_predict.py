@@ -1,0 +1,478 @@
+"""The program as a user runs it."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from data_prep.files import write_json
+from data_prep.volume import read_mask, read_volume, write_image
+from wmh_keras.predict import cli
+from wmh_keras.prediction.summary import VOLUME_COLUMNS
+
+
+@pytest.fixture
+def predict(bright_model_dir):
+    def run(source, target, *flags):
+        return cli(
+            [
+                "wmh-predict",
+                f"--input={source}",
+                f"--output_dir={target}",
+                f"--model={bright_model_dir}",
+                *flags,
+            ]
+        )
+
+    return run
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write_head(path, volume):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, volume.data, volume)
+    return path
+
+
+def snapshot(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_one_file(predict, make_head, tmp_path, capsys):
+    head = make_head(blobs=[(20, 14, 5), (8, 9, 3)])
+    flair = write_head(tmp_path / "in" / "X.nii.gz", head)
+    before = flair.read_bytes()
+    assert predict(flair, tmp_path / "out") == 0
+    out = tmp_path / "out"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "X_lesions.csv",
+        "X_mask.nii.gz",
+        "X_overview.png",
+        "X_prediction.json",
+        "X_probability.nii.gz",
+        "index.html",
+        "volumes.csv",
+    ]
+    mask = nib.load(out / "X_mask.nii.gz")
+    assert mask.get_data_dtype() == np.uint8
+    assert (mask.dataobj.slope, mask.dataobj.inter) == (1, 0)
+    np.testing.assert_array_equal(mask.dataobj, head.data > 300)
+    probability = nib.load(out / "X_probability.nii.gz")
+    assert probability.get_data_dtype() == np.float32
+    np.testing.assert_array_equal(
+        np.asarray(probability.dataobj) >= 0.5, np.asarray(mask.dataobj) == 1
+    )
+    (row,) = rows_of(out / "volumes.csv")
+    assert list(row) == list(VOLUME_COLUMNS)
+    assert row["status"] == "done"
+    assert row["lesions"] == "2"
+    assert row["large_lesions"] == "2"
+    assert float(row["volume_ml"]) == pytest.approx(18 * 24 / 1000)
+    assert row["engine"] == "jax"
+    assert row["model"].startswith("unet-")
+    lesions = rows_of(out / "X_lesions.csv")
+    assert [float(lesion["volume_mm3"]) for lesion in lesions] == [216, 216]
+    assert flair.read_bytes() == before
+    shown = capsys.readouterr()
+    assert "X.nii.gz -> X_mask.nii.gz" in shown.out
+    assert "1 segmented" in shown.out
+    assert "scan 1 of 1" in shown.err
+
+
+def test_blob_stays_in_place_in_any_orientation(predict, make_head, tmp_path):
+    head = make_head(blobs=[(22, 9, 3)])
+    image = nib.Nifti1Image(head.data, head.affine)
+    world = head.affine @ [22, 9, 3, 1]
+    codes = ("RAS", "LAS", "LPS", "PIR", "ASL", "SPL")
+    for code in codes:
+        target = nib.orientations.axcodes2ornt(code)
+        start = nib.orientations.io_orientation(head.affine)
+        turn = nib.orientations.ornt_transform(start, target)
+        nib.save(image.as_reoriented(turn), tmp_path / f"{code}_FLAIR.nii.gz")
+    # Two more: an oblique one, and one in metres with a scaled integer type.
+    angle = np.deg2rad(20)
+    turned = np.eye(4)
+    turned[1:3, 1:3] = [
+        [np.cos(angle), -np.sin(angle)],
+        [np.sin(angle), np.cos(angle)],
+    ]
+    oblique = nib.Nifti1Image(head.data, turned @ head.affine)
+    nib.save(oblique, tmp_path / "oblique_FLAIR.nii.gz")
+    metres = nib.Nifti1Image(
+        head.data, np.diag([1e-3, 1e-3, 1e-3, 1]) @ head.affine
+    )
+    metres.set_data_dtype(np.int16)
+    metres.header.set_xyzt_units("meter")
+    nib.save(metres, tmp_path / "metres_FLAIR.nii.gz")
+
+    out = tmp_path / "out"
+    assert predict(tmp_path, out) == 0
+    for code in (*codes, "oblique", "metres"):
+        flair = nib.load(tmp_path / f"{code}_FLAIR.nii.gz")
+        mask = nib.load(out / f"{code}_FLAIR_mask.nii.gz")
+        assert mask.shape == flair.shape
+        np.testing.assert_array_equal(mask.affine, flair.affine)
+        assert (
+            mask.header.get_xyzt_units()[0] == flair.header.get_xyzt_units()[0]
+        )
+        np.testing.assert_array_equal(
+            np.asarray(mask.dataobj) == 1, flair.get_fdata() > 300
+        )
+        (lesion,) = rows_of(out / f"{code}_FLAIR_lesions.csv")
+        place = turned @ world if code == "oblique" else world
+        for axis, mm in zip("xyz", place, strict=False):
+            assert float(lesion[f"centroid_{axis}_mm"]) == pytest.approx(
+                mm, abs=0.02
+            )
+        assert lesion["side"] == "right"
+        assert float(lesion["volume_mm3"]) == pytest.approx(216, rel=1e-4)
+
+
+def test_nothing_found(predict, make_head, tmp_path):
+    flair = write_head(tmp_path / "X.nii.gz", make_head(blobs=[]))
+    assert predict(flair, tmp_path / "out") == 0
+    (row,) = rows_of(tmp_path / "out" / "volumes.csv")
+    assert (row["volume_ml"], row["lesions"], row["status"]) == (
+        "0.0",
+        "0",
+        "done",
+    )
+    assert read_mask(tmp_path / "out" / "X_mask.nii.gz").data.sum() == 0
+    table = (tmp_path / "out" / "X_lesions.csv").read_text()
+    assert table.startswith("id,centroid_x_mm")
+    assert table.count("\n") == 1
+    assert (tmp_path / "out" / "X_overview.png").stat().st_size > 1000
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(
+    predict, make_head, tmp_path, capsys
+):
+    source = tmp_path / "in"
+    head = make_head()
+    write_head(source / "a" / "one_FLAIR.nii.gz", head)
+    write_head(source / "b" / "two_FLAIR.nii.gz", head)
+    broken = source / "a" / "broken<i>_FLAIR.nii.gz"
+    broken.write_bytes((source / "a" / "one_FLAIR.nii.gz").read_bytes()[:999])
+    flat = head.with_data(np.full(head.shape, 7, np.float32))
+    write_head(source / "b" / "flat_FLAIR.nii", flat)
+    out = tmp_path / "out"
+    assert predict(source, out) == 1
+    shown = capsys.readouterr().out
+    assert "2 segmented, 0 already done, 2 failed" in shown
+    assert "flat_FLAIR.nii" in shown
+    by_file = {row["file"]: row for row in rows_of(out / "volumes.csv")}
+    assert {file: row["status"] for file, row in by_file.items()} == {
+        "a/broken<i>_FLAIR.nii.gz": "failed",
+        "a/one_FLAIR.nii.gz": "done",
+        "b/flat_FLAIR.nii": "failed",
+        "b/two_FLAIR.nii.gz": "done",
+    }
+    assert "truncated" in by_file["a/broken<i>_FLAIR.nii.gz"]["error"]
+    assert (out / "a" / "one_FLAIR_mask.nii.gz").exists()
+    assert not (out / "b" / "flat_FLAIR_mask.nii.gz").exists()
+
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 4
+    assert "broken&lt;i&gt;_FLAIR" in page
+    assert "<i>" not in page
+    assert not re.search(r"(?:https?:)?//[a-z]", page)
+
+    # Repaired, the same command does what is left and nothing else.
+    write_head(broken, head)
+    write_head(source / "b" / "flat_FLAIR.nii", head)
+    done = out / "a" / "one_FLAIR_mask.nii.gz"
+    stamp = done.stat().st_mtime_ns
+    assert predict(source, out) == 0
+    assert "2 segmented, 2 already done" in capsys.readouterr().out
+    assert done.stat().st_mtime_ns == stamp
+    assert {row["status"] for row in rows_of(out / "volumes.csv")} == {"done"}
+
+
+def test_a_result_that_went_bad_leaves_no_old_mask(
+    predict, make_head, tmp_path
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out) == 0
+    flair.write_bytes(b"no image")
+    assert predict(flair, out, "--overwrite") == 1
+    assert not (out / "X_mask.nii.gz").exists()
+    (row,) = rows_of(out / "volumes.csv")
+    assert (row["status"], row["volume_ml"]) == ("failed", "")
+
+
+def test_run_twice_changes_nothing(predict, make_head, tmp_path, capsys):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out) == 0
+    before = snapshot(out)
+    assert predict(flair, out) == 0
+    assert "0 segmented, 1 already done" in capsys.readouterr().out
+    after = snapshot(out)
+    for name in ("index.html", "volumes.csv"):
+        before.pop(name), after.pop(name)
+    assert after == before
+
+
+def test_other_settings_need_overwrite(predict, make_head, tmp_path, capsys):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out) == 0
+    before = snapshot(out)
+    for flag, word in (
+        ("--threshold=0.25", "threshold 0.5, this run has 0.25"),
+        ("--min_lesion_mm3=9", "min_lesion_mm3"),
+    ):
+        assert predict(flair, out, flag) == 1
+        assert word in capsys.readouterr().err
+    write_head(flair, make_head(blobs=[]))
+    assert predict(flair, out) == 1
+    assert "has changed since" in capsys.readouterr().err
+    assert snapshot(out) == before
+    assert predict(flair, out, "--threshold=0.25", "--overwrite") == 0
+    (row,) = rows_of(out / "volumes.csv")
+    assert row["threshold"] == "0.25"
+    assert row["lesions"] == "0"
+
+
+def test_files_of_others_are_not_replaced(predict, make_head, tmp_path, capsys):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "X_mask.nii.gz").write_bytes(b"a day of somebody's work")
+    assert predict(flair, out) == 1
+    assert "without a record" in capsys.readouterr().err
+    assert os.listdir(out) == ["X_mask.nii.gz"]
+
+
+def test_results_may_lie_beside_the_images(
+    predict, make_head, tmp_path, capsys
+):
+    write_head(tmp_path / "A_FLAIR.nii.gz", make_head())
+    assert predict(tmp_path, tmp_path) == 0
+    assert predict(tmp_path, tmp_path) == 0
+    assert "0 segmented, 1 already done" in capsys.readouterr().out
+
+
+def test_two_inputs_with_one_output(predict, make_head, tmp_path, capsys):
+    write_head(tmp_path / "in" / "X.nii.gz", make_head())
+    write_head(tmp_path / "in" / "X.nii", make_head())
+    assert predict(tmp_path / "in", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "X.nii.gz" in error
+    assert "both would write" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_writes_nothing(predict, make_head, tmp_path, capsys):
+    for number in range(25):
+        write_head(tmp_path / "in" / f"{number}.nii", make_head())
+    out = tmp_path / "out"
+    assert predict(tmp_path / "in", out, "--dry_run") == 0
+    shown = capsys.readouterr().out
+    assert shown.count(" -> ") == 25
+    assert "25 to segment" in shown
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        ([], 2),
+        (["--input=missing.nii"], 2),
+        (["--input=missing.nii", "--model=none", "--output_dir=out"], 1),
+        (
+            [
+                "--input=x.nii",
+                "--model=m",
+                "--output_dir=out",
+                "--threshold=0",
+            ],
+            2,
+        ),
+        (["--engine=torch"], 2),
+        (["--batch_size=0"], 2),
+    ],
+)
+def test_wrong_usage(flags, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli(["wmh-predict", *flags]) == code
+    assert "error" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_output_dir_is_a_file(predict, make_head, tmp_path, capsys):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    assert predict(flair, flair / "out") == 1
+    assert "is a file" in capsys.readouterr().err
+
+
+def write_bids(folder, head):
+    names = {
+        "sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii.gz",
+        "sub-01/ses-2/anat/sub-01_ses-2_run-1_FLAIR.nii.gz",
+        "sub-02/anat/sub-02_acq-ax_FLAIR.nii.gz",
+    }
+    for name in names:
+        write_head(folder / name, head)
+    write_json(
+        folder / "dataset_description.json",
+        {"Name": "test", "BIDSVersion": "1.8.0"},
+    )
+    return names
+
+
+def test_bids_gives_derivatives(predict, make_head, tmp_path, capsys):
+    source = tmp_path / "bids"
+    write_bids(source, make_head())
+    out = source / "derivatives" / "wmh-keras"
+    assert predict(source, out) == 0
+    prefixes = [
+        "sub-01/ses-1/anat/sub-01_ses-1_label-WMH",
+        "sub-01/ses-2/anat/sub-01_ses-2_run-1_label-WMH",
+        "sub-02/anat/sub-02_acq-ax_label-WMH",
+    ]
+    for prefix in prefixes:
+        for ending in (
+            "mask.nii.gz",
+            "mask.json",
+            "probseg.nii.gz",
+            "probseg.json",
+            "lesions.csv",
+            "overview.png",
+        ):
+            assert (out / f"{prefix}_{ending}").is_file()
+    description = json.loads((out / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["GeneratedBy"][0]["Name"] == "wmh-keras"
+    assert description["DatasetLinks"] == {"raw": "../.."}
+    sidecar = json.loads((out / f"{prefixes[0]}_mask.json").read_text())
+    link = "bids:raw:sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii.gz"
+    assert sidecar["Sources"] == [link]
+    assert sidecar["SpatialReference"] == link
+    assert sidecar["Threshold"] == 0.5
+    assert sidecar["Model"]["Network"] == "unet"
+    rows = rows_of(out / "volumes.csv")
+    assert [(r["subject_id"], r["session"], r["run"]) for r in rows] == [
+        ("01", "1", ""),
+        ("01", "2", "1"),
+        ("02", "", ""),
+    ]
+    # Inside the data set as it is, the output is no input of the next run.
+    assert predict(source, out) == 0
+    assert "0 segmented, 3 already done" in capsys.readouterr().out
+
+
+def test_bids_output_never_mixes(predict, make_head, tmp_path, capsys):
+    source = tmp_path / "bids"
+    names = write_bids(source, make_head())
+    before = snapshot(source)
+    assert predict(source, source) == 1
+    assert "derivatives/wmh-keras" in capsys.readouterr().err
+    other = tmp_path / "other"
+    write_json(
+        other / "dataset_description.json",
+        {"Name": "x", "GeneratedBy": [{"Name": "fmriprep"}]},
+    )
+    assert predict(source, other) == 1
+    assert "another --output_dir" in capsys.readouterr().err
+    assert snapshot(source) == before
+    assert len(names) == 3
+
+
+def test_subset_keeps_earlier_rows(predict, make_head, tmp_path):
+    for name in ("A", "B"):
+        write_head(tmp_path / f"{name}.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(tmp_path / "A.nii.gz", out) == 0
+    assert predict(tmp_path / "B.nii.gz", out) == 0
+    assert [row["file"] for row in rows_of(out / "volumes.csv")] == [
+        "A.nii.gz",
+        "B.nii.gz",
+    ]
+    assert (out / "index.html").read_text().count("<article") == 2
+
+
+def test_killed_and_run_again(predict, make_head, tmp_path, bright_model_dir):
+    """Killed in mid-run, the same command goes on with what is left."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    for number in range(30):
+        write_head(source / f"{number:02}_FLAIR.nii.gz", make_head())
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "wmh_keras.predict",
+            f"--input={source}",
+            f"--output_dir={out}",
+            f"--model={bright_model_dir}",
+            "--engine=jax",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("*_mask.nii.gz"))) < 3:
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    # What a kill in the middle of writing leaves behind.
+    shutil.copy(out / "00_FLAIR_mask.nii.gz", out / "29_FLAIR_mask.nii.gz")
+    record = json.loads((out / "00_FLAIR_prediction.json").read_text())
+    record["status"] = "started"
+    (out / "29_FLAIR_prediction.json").write_text(json.dumps(record))
+    assert not (out / "volumes.csv").exists()
+    first = (out / "00_FLAIR_mask.nii.gz").stat().st_mtime_ns
+    assert predict(source, out) == 0
+    assert (out / "00_FLAIR_mask.nii.gz").stat().st_mtime_ns == first
+    rows = rows_of(out / "volumes.csv")
+    assert len(rows) == 30
+    assert {row["status"] for row in rows} == {"done"}
+    assert not list(out.glob(".tmp-*")) or running.returncode == -9
+
+
+def test_engines_agree(predict, make_head, tmp_path, bright_model_dir):
+    head = make_head(blobs=[(20, 14, 5), (8, 9, 3)])
+    flair = write_head(tmp_path / "X.nii.gz", head)
+    assert predict(flair, tmp_path / "jax") == 0
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "wmh_keras.predict",
+            f"--input={flair}",
+            f"--output_dir={tmp_path / 'tensorflow'}",
+            f"--model={bright_model_dir}",
+            "--engine=tensorflow",
+            "--batch_size=3",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "tensorflow" / "volumes.csv")
+    assert row["engine"] == "tensorflow"
+    first, second = (
+        read_volume(tmp_path / name / "X_probability.nii.gz").data
+        for name in ("jax", "tensorflow")
+    )
+    np.testing.assert_allclose(first, second, atol=1e-5)
