@@ -4,11 +4,14 @@ Parsing and decoding are apart, so that examples can be chosen and shuffled
 while their arrays are still compressed.
 """
 
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from absl import logging
 
 from data_prep import data_folder
 
@@ -109,10 +112,11 @@ class ExampleFiles:
 
     def decode(self, element: Element) -> Element:
         """Turns the stored image and mask of a parsed example into arrays."""
-        arrays = {
-            name: self._features[name].decode_example(element[name])
-            for name in _ARRAYS
-        }
+        with _without_log():  # TFDS warns of its own deprecated property.
+            arrays = {
+                name: self._features[name].decode_example(element[name])
+                for name in _ARRAYS
+            }
         return {**element, **arrays}
 
     def _parse(self, record: "tf.Tensor") -> Element:
@@ -120,3 +124,13 @@ class ExampleFiles:
 
         skip = {name: tfds.decode.SkipDecoding() for name in _ARRAYS}
         return self._features.deserialize_example(record, decoders=skip)
+
+
+@contextlib.contextmanager
+def _without_log() -> Iterator[None]:
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
