@@ -16,7 +16,7 @@ from data_prep.check_result import (
     all_problems,
     format_problems,
 )
-from data_prep.cohort_checks import problems_between
+from data_prep.cohort_checks import problems_between, warnings_between
 from data_prep.errors import UserError, VolumeError
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
@@ -80,11 +80,18 @@ def check_cases(
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
-    found = collections.defaultdict(list)
+    problems = collections.defaultdict(list)
     for index, problem in problems_between(checks):
-        found[index].append(problem)
+        problems[index].append(problem)
+    warnings = collections.defaultdict(list)
+    for index, warning in warnings_between(checks):
+        warnings[index].append(warning)
     return [
-        dataclasses.replace(check, problems=(*check.problems, *found[index]))
+        dataclasses.replace(
+            check,
+            problems=(*check.problems, *problems[index]),
+            warnings=(*check.warnings, *warnings[index]),
+        )
         for index, check in enumerate(checks)
     ]
 

@@ -12,6 +12,7 @@ from data_prep.listing import (
     bullet_list,
     is_derived_name,
     is_flair_name,
+    is_in_mask_folder,
     is_mask_name,
     list_images,
     visible_folders,
@@ -92,13 +93,17 @@ def find_folder_images(path: Path) -> list[Case]:
 
     They are the NIfTI files whose name contains FLAIR or, if none does, all
     NIfTI files; never masks, probabilities or earlier output, as far as names
-    tell. Names such as sub-01_ses-1_FLAIR give subject and session; else the
+    of files and folders tell. Names such as sub-01_ses-1_FLAIR give subject and session; else the
     id is the path below the folder, joined by "_".
 
     Returns:
       The cases by path; empty where there is none.
     """
-    images = list_images(path)
+    images = [
+        image
+        for image in list_images(path)
+        if not is_in_mask_folder(image, path)
+    ]
     flairs = [image for image in images if is_flair_name(image)]
     if not flairs:
         flairs = [image for image in images if not is_derived_name(image)]

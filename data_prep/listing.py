@@ -26,6 +26,9 @@ _MASK_WORDS_IN_FRONT = frozenset(
 )
 _OTHER_TISSUE = re.compile(r"brain|tissue|skull|head|ventric|hippo")
 _OTHER_TISSUE_WORDS = frozenset({"csf", "gm", "wm", "aseg", "aparc", "bet"})
+_MASK_FOLDER = re.compile(
+    r"(masks?|labels?(tr|ts)?|seg(mentation)?s?|annotations?|gt|references?)"
+)
 _T1_WORD = re.compile(r"(3d)?t1(w|c|ce|gd|post|pre)?")
 
 
@@ -139,12 +142,18 @@ def walk_files(root: Path) -> Iterator[Path]:
 
 
 def list_images(root: Path) -> list[Path]:
-    """All NIfTI files below `root`, less this program's own output."""
-    return [
+    """All NIfTI files below `root` by path, less this program's own output."""
+    return sorted(
         path
         for path in walk_files(root)
         if is_image_name(path.name) and not is_own_output(path)
-    ]
+    )
+
+
+def is_in_mask_folder(path: Path, root: Path) -> bool:
+    """True below a folder such as "masks" or "labelsTr" inside of `root`."""
+    folders = path.relative_to(root).parts[:-1]
+    return any(_MASK_FOLDER.fullmatch(name.lower()) for name in folders)
 
 
 def visible_folders(root: Path) -> list[Path]:
@@ -169,5 +178,5 @@ def _words(text: str) -> list[str]:
 
 
 def _starts_or_ends(word: str, parts: tuple[str, ...]) -> bool:
-    word = word.rstrip("0123456789")
-    return word.startswith(parts) or word.endswith((*parts, "labels"))
+    word = word.rstrip("0123456789").removesuffix("s")
+    return word.startswith(parts) or word.endswith(parts)
