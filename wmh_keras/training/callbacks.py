@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from data_prep import files
 from data_prep.errors import UserError
@@ -70,7 +71,9 @@ class Clock(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds learning_rate and images_per_second."""
         seconds = time.perf_counter() - self.started
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        # Through text: 0.0003 in float32 is 0.0003000000142 in float64.
+        rate = np.float32(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = float(str(rate))
         logs["images_per_second"] = self._images / seconds
 
 

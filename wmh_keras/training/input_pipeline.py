@@ -89,7 +89,7 @@ class TrainingStream:
             self.records, file_seed=seed
         ).shuffle(
             self._buffer_size(),
-            seed=tf.random.fold_in(seed, 0)[0],
+            seed=tf.cast(tf.random.fold_in(seed, 0)[0], tf.int64),
             reshuffle_each_iteration=False,
         )
         decoded = shuffled.map(

@@ -74,8 +74,8 @@ def train(config: TrainingConfig) -> TrainingResult:
     with locked(Path(config.workdir)):
         fingerprint = data_fingerprint(data, training, validation)
         checkpoint = open_workdir(config, fingerprint)
-        # Of the initial weights; the order of the data has its own seed.
-        keras.utils.set_random_seed(config.seed)
+        # Not 0: tf.data then refuses seeds that are tensors.
+        keras.utils.set_random_seed(config.seed + 1)
         model = _compile_model(config, arguments)
         run = _Run(config, data, stream, fingerprint, arguments, checkpoint)
         if checkpoint is not None:
@@ -176,6 +176,7 @@ class _Run:
             epochs=self.config.epochs,
             steps_per_epoch=steps,
             verbose=0,
+            shuffle=False,
             callbacks=self._callbacks(model, validation, steps),
         )
 
