@@ -93,8 +93,8 @@ def find_folder_images(path: Path) -> list[Case]:
 
     They are the NIfTI files whose name contains FLAIR or, if none does, all
     NIfTI files; never masks, probabilities or earlier output, as far as names
-    of files and folders tell. Names such as sub-01_ses-1_FLAIR give subject and session; else the
-    id is the path below the folder, joined by "_".
+    of files and folders tell. Names such as sub-01_ses-1_FLAIR give subject
+    and session; else the id is the path below the folder, joined by "_".
 
     Returns:
       The cases by path; empty where there is none.

@@ -125,11 +125,16 @@ def walk_files(root: Path) -> Iterator[Path]:
     """All files below `root` in sorted order.
 
     Hidden files and folders (macOS "._x" and ".incomplete" among them) and
-    BIDS derivatives of this program are passed over. Links to files are
-    followed, broken ones are given too: what is missing is for the checks to
-    say.
+    BIDS derivatives of this program are passed over. Links are followed, a
+    folder is entered once; broken links are given too, since what is missing
+    is for the checks to say.
     """
-    for folder, children, names in os.walk(root):
+    entered = set()
+    for folder, children, names in os.walk(root, followlinks=True):
+        if os.path.realpath(folder) in entered:
+            children.clear()
+            continue
+        entered.add(os.path.realpath(folder))
         children[:] = sorted(
             name
             for name in children

@@ -117,12 +117,12 @@ def test_several_pipelines_are_listed_and_the_flag_chooses(tmp_path):
     raw(tmp_path, "sub-01")
     mask(tmp_path, "rater1", "sub-01")
     mask(tmp_path, "rater2", "sub-01")
-    with pytest.raises(UserError, match="(?s)rater1 .1 masks.*rater2") as info:
+    with pytest.raises(UserError, match=r"(?s)rater1 .1 masks.*rater2") as info:
         find_cases(tmp_path)
     assert "--mask_derivative" in str(info.value)
     (case,) = find_cases(tmp_path, mask_derivative="rater2")
     assert "/rater2/" in case.mask
-    with pytest.raises(UserError, match="does not exist.*rater1"):
+    with pytest.raises(UserError, match=r"does not exist.*rater1"):
         find_cases(tmp_path, mask_derivative="rater3")
 
 
@@ -173,7 +173,7 @@ def test_two_masks_for_a_flair_are_all_listed(tmp_path):
     raw(tmp_path, "sub-01", "sub-02")
     for suffix in ("desc-rater1_mask", "desc-rater2_mask"):
         mask(tmp_path, "manual", "sub-01", "sub-02", suffix=suffix)
-    with pytest.raises(UserError, match="(?s)sub-01.*rater2.*sub-02.*rater2"):
+    with pytest.raises(UserError, match=r"(?s)sub-01.*rater2.*sub-02.*rater2"):
         find_cases(tmp_path)
 
 
@@ -199,7 +199,7 @@ def test_a_mask_may_lack_entities_and_must_not_have_others(tmp_path):
 
 def test_two_flairs_of_one_id(tmp_path):
     raw(tmp_path, "sub-01_acq-ax", "sub-01_acq-cor", "sub-02_acq-ax")
-    with pytest.raises(UserError, match="(?s)acq-ax.*acq-cor") as info:
+    with pytest.raises(UserError, match=r"(?s)acq-ax.*acq-cor") as info:
         find_cases(tmp_path)
     assert "sub-02" not in str(info.value)
     # To predict both is fine; they are told apart by the run.

@@ -106,7 +106,7 @@ def test_sub_folders_of_sites_are_never_taken_for_subjects(tmp_path):
 def test_nothing_found_says_what_was_looked_for(tmp_path, find):
     with pytest.raises(UserError, match="no such file"):
         find(tmp_path / "absent")
-    with pytest.raises(UserError, match="expected .*DICOM"):
+    with pytest.raises(UserError, match=r"expected .*DICOM"):
         find(tmp_path)
     touch(tmp_path, "notes.txt")
     with pytest.raises(UserError, match="expected a NIfTI file"):

@@ -251,8 +251,27 @@ def test_a_damaged_series_is_reported(tmp_path):
     write_series(tmp_path / "in", FLAIR)
     for file in (tmp_path / "in").iterdir():
         file.write_bytes(file.read_bytes()[:-80])
-    with pytest.raises(UserError, match="dcm2niix|not"):
+    with pytest.raises(UserError, match=r"dcm2niix|not"):
         find_images(tmp_path / "in", work_dir=tmp_path / "work")
+
+
+def test_times_of_multi_frame_files_are_found(tmp_path):
+    write_series(tmp_path, Series(4, "T2W", None, 0, num_slices=1))
+    (path,) = tmp_path.iterdir()
+    dataset = pydicom.dcmread(path)
+    del dataset.EchoTime
+    modifier, echo, group = (pydicom.Dataset() for _ in range(3))
+    modifier.InversionTimes = 1650.0
+    echo.EffectiveEchoTime = 300.0
+    group.MRModifierSequence = [modifier]
+    group.MREchoSequence = [echo]
+    dataset.SharedFunctionalGroupsSequence = [group]
+    dataset.NumberOfFrames = 170
+    dataset.save_as(path)
+    (series,) = series_in(tmp_path)
+    assert series.num_slices == 170
+    assert (series.inversion_time_ms, series.echo_time_ms) == (1650.0, 300.0)
+    assert choose_flair([series], None, "here") is series
 
 
 def test_dicom_is_told_from_other_files(tmp_path):

@@ -96,6 +96,17 @@ def test_a_broken_link_is_listed_for_the_checks_to_report(tmp_path):
     assert [p.name for p in list_images(tmp_path)] == ["FLAIR.nii.gz"]
 
 
+def test_linked_folders_are_entered_once(tmp_path):
+    (tmp_path / "store" / "p1").mkdir(parents=True)
+    (tmp_path / "store" / "p1" / "FLAIR.nii").touch()
+    (tmp_path / "store" / "loop").symlink_to(tmp_path / "store")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "p1").symlink_to(tmp_path / "store" / "p1")
+    (tmp_path / "in" / "p2").symlink_to(tmp_path / "store")
+    assert list_images(tmp_path / "in") == [tmp_path / "in/p1/FLAIR.nii"]
+    assert list_images(tmp_path / "store") == [tmp_path / "store/p1/FLAIR.nii"]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"GeneratedBy": null}'])
 def test_a_damaged_description_is_nobodys(tmp_path, text):
     (tmp_path / "dataset_description.json").write_text(text)
