@@ -96,7 +96,9 @@ def lesion_sizes_mm3(mask: Volume) -> list[float]:
     box = scipy.ndimage.find_objects(wmh.astype(np.uint8))[0]
     labels, _ = scipy.ndimage.label(wmh[box], np.ones((3, 3, 3)))
     voxels = np.bincount(labels.ravel())[1:]
-    return [float(count) * mask.voxel_mm3 for count in voxels]
+    # Rounded, so that 2 voxels of 10 mm³ are no less than 20 mm³: a voxel's
+    # volume is a determinant, and comes out as 9.999999999999998.
+    return [round(float(count) * mask.voxel_mm3, 6) for count in voxels]
 
 
 def make_data_card(
