@@ -67,19 +67,18 @@ def check_cases(
       One result a case, in the same order.
     """
     workers = max_workers or min(_num_cores(), _MAX_WORKERS)
-    with futures.ThreadPoolExecutor(workers) as executor:
-        try:
-            results = executor.map(
-                lambda case: check_case(case, mask_value=mask_value), cases
+    executor = futures.ThreadPoolExecutor(workers)
+    try:
+        results = executor.map(
+            lambda case: check_case(case, mask_value=mask_value), cases
+        )
+        if progress:
+            results = show_progress(
+                results, "checking", total=len(cases), unit="volume"
             )
-            if progress:
-                results = show_progress(
-                    results, "checking", total=len(cases), unit="volume"
-                )
-            checks = list(results)
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+        checks = list(results)
+    finally:  # after Ctrl-C, too, what waits is not begun
+        executor.shutdown(cancel_futures=True)
     problems = collections.defaultdict(list)
     for index, problem in problems_between(checks):
         problems[index].append(problem)

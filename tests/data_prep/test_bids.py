@@ -184,6 +184,15 @@ def test_a_mask_that_fits_two_flairs_is_an_error(tmp_path):
         find_cases(tmp_path)
 
 
+def test_an_exact_match_goes_before_a_loose_one(tmp_path):
+    raw(tmp_path, "sub-01", "sub-01_run-2")
+    mask(tmp_path, "manual", "sub-01", "sub-01_run-2")
+    assert names(find_cases(tmp_path)) == {
+        "sub-01": "sub-01_label-WMH_mask.nii.gz",
+        "sub-01_run-2": "sub-01_run-2_label-WMH_mask.nii.gz",
+    }
+
+
 def test_a_mask_may_lack_entities_and_must_not_have_others(tmp_path):
     raw(tmp_path, "sub-01_acq-ax_run-1", "sub-02", "sub-03_ses-1")
     mask(tmp_path, "manual", "sub-01", "sub-02_run-1", "sub-03_ses-2", "sub-9")

@@ -148,6 +148,8 @@ def test_no_trace_of_the_patient_is_left(tmp_path):
         ([T1, Series(7, "t2_tirm_cor STIR", 180), FLAIR], "4"),
         ([T1, T1_FLAIR, Series(9, "AX IR long", 2200)], "9"),
         ([T1, Series(9, "AX FLAIR")], "9"),
+        ([Series(3, "AX T1_FLAIR"), FLAIR], "4"),
+        ([Series(3, "IR PD", 2200, 20), Series(9, "IR T2", 2200)], "9"),
         ([Series(1, "FLAIR scout", 2500, num_slices=2), FLAIR], "4"),
         ([Series(1, "FLAIR", 2500, modality="CT"), FLAIR], "4"),
     ],
