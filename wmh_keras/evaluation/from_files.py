@@ -54,10 +54,33 @@ def evaluate_pairs(
                 )
             )
         except UserError as error:
-            problems.append(
-                Problem(str(pair.key), str(pair.prediction), str(error))
-            )
+            problems.append(_problem_of(pair, error))
     return results, problems
+
+
+def check_pairs(
+    pairs: Iterable[Pair],
+    *,
+    mask_value: float | None = None,
+    prediction_mask_value: float | None = None,
+) -> list[Problem]:
+    """Finds the pairs that cannot be evaluated, without scoring any.
+
+    Args:
+        pairs: what to check.
+        mask_value: as for `evaluate_pairs`, and the next.
+        prediction_mask_value: likewise.
+
+    Returns:
+        A problem for every pair that cannot be read, or not together.
+    """
+    problems = []
+    for pair in pairs:
+        try:
+            read_pair(pair, mask_value, prediction_mask_value)
+        except UserError as error:
+            problems.append(_problem_of(pair, error))
+    return problems
 
 
 def read_pair(
@@ -107,3 +130,7 @@ def _check_grid(
         raise VolumeError(
             f"{path}: {error} (the reference is {pair.reference})"
         ) from error
+
+
+def _problem_of(pair: Pair, error: UserError) -> Problem:
+    return Problem(str(pair.key), str(pair.prediction), str(error))

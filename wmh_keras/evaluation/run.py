@@ -14,7 +14,7 @@ from wmh_keras.datasets import (
 )
 from wmh_keras.evaluation import results_folder
 from wmh_keras.evaluation.cohort import summarize_cohort
-from wmh_keras.evaluation.from_files import evaluate_pairs
+from wmh_keras.evaluation.from_files import check_pairs, evaluate_pairs
 from wmh_keras.evaluation.from_model import (
     MASK_SUFFIX,
     PROBABILITY_SUFFIX,
@@ -64,13 +64,19 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         matching = match_folders(
             request.references, request.predictions, request.probabilities
         )
-    if not output.skip_invalid:
-        raise_problems(matching.problems)
+    values = {
+        "mask_value": request.mask_value,
+        "prediction_mask_value": request.prediction_mask_value,
+    }
+    if matching.problems and not output.skip_invalid:
+        # All problems in one list, rather than one kind after the other.
+        checked = progress(matching.pairs, "check", unit="volume")
+        problems = check_pairs(checked, **values)
+        raise_problems((*matching.problems, *problems))
     results, problems = evaluate_pairs(
         progress(matching.pairs, "evaluate", unit="volume"),
-        mask_value=request.mask_value,
-        prediction_mask_value=request.prediction_mask_value,
         min_lesion_mm3=request.min_lesion_mm3,
+        **values,
     )
     return _finish(
         results,
