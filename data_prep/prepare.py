@@ -160,6 +160,8 @@ def _choices(flag_values: flags.FlagValues) -> dict[str, Any]:
         fractions = [float(text) for text in flag_values.fractions]
     except ValueError as error:
         raise UsageError(f"--fractions: expected numbers: {error}") from error
+    if flag_values.pseudonym_key and not flag_values.pseudonymize:
+        raise UsageError("--pseudonym_key needs --pseudonymize")
     sites = parse_external_sites(flag_values.external_sites)
     return {
         "fractions": fractions,
@@ -172,11 +174,8 @@ def _choices(flag_values: flags.FlagValues) -> dict[str, Any]:
 def _pseudonyms(
     flag_values: flags.FlagValues, cases: Sequence[Any]
 ) -> Pseudonyms | None:
-    if not flag_values.pseudonymize:
-        if flag_values.pseudonym_key:
-            raise UsageError("--pseudonym_key needs --pseudonymize")
-        return None
-    if flag_values.dry_run:  # Shows the real ids, and makes no key.
+    # A dry run shows the real ids, and makes no key.
+    if not flag_values.pseudonymize or flag_values.dry_run:
         return None
     data_dir = Path(flag_values.data_dir).resolve()
     path = flag_values.pseudonym_key or data_dir.with_name(

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def write_scan(root: Path, subject: str, session: str = "", mask=True) -> None:
     prefix = f"sub-{subject}"
     if session:
         folder, prefix = folder / f"ses-{session}", f"{prefix}_ses-{session}"
-    random = np.random.default_rng(sum(map(ord, subject + session)))
+    random = np.random.default_rng(zlib.crc32((subject + session).encode()))
     data = random.gamma(2, 50, (18, 20, 4)).astype(np.float32)
     grid = Volume(data, np.diag([2.0, 2.0, 6.0, 1.0]))
     write_image(folder / "anat" / f"{prefix}_FLAIR.nii.gz", data, grid)
