@@ -25,6 +25,9 @@ from wmh_keras.prediction.summary import write_summary
 if TYPE_CHECKING:
     from wmh_keras.inference.segmenter import Segmenter
 
+# Of a scan's time, the rest being reading and writing; for the bar alone.
+_NETWORK_SHARE = 0.9
+
 
 def predict_cohort(
     jobs: Sequence[Job],
@@ -72,7 +75,9 @@ def _predict_all(
                     pending.result(),
                     segmenter,
                     run,
-                    lambda share, index=index: progress.show(index + share),
+                    lambda share, index=index: progress.show(
+                        index + _NETWORK_SHARE * share
+                    ),
                 )
             except SCAN_ERRORS as error:
                 record = fail_scan(job, run, error)
@@ -104,6 +109,7 @@ class _Progress:
     def __init__(self, num_scans: int) -> None:
         is_terminal = sys.stderr.isatty()
         self._bar = tqdm.tqdm(
+            desc=f"scan 1 of {num_scans}",
             total=num_scans,
             bar_format="{desc} {percentage:3.0f}%|{bar}| "
             "[{elapsed}<{remaining}]",
@@ -112,7 +118,6 @@ class _Progress:
             dynamic_ncols=is_terminal,
         )
         self._total = num_scans
-        self.show(0)
 
     def __enter__(self) -> "_Progress":
         return self

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import glob
 import gzip
 import shutil
 import time
@@ -123,6 +124,7 @@ def process_scan(
         files={},
         path=job.outputs.record,
     )
+    _remove_leftovers(job)
     records.write_record(record)
     result = segmenter.segment(scan.images, on_progress)
     flair = scan.images[0]
@@ -222,6 +224,16 @@ def _who(case: Case) -> dict[str, str]:
         "run": case.run,
         "file": case.relative_path or case.flair,
     }
+
+
+def _remove_leftovers(job: Job) -> None:
+    """Removes the half-written files of a run that was killed here."""
+    earlier = records.read_record(job.outputs.record)
+    if earlier is None or earlier.status != records.STARTED:
+        return
+    for path in job.outputs.results:
+        for leftover in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
+            leftover.unlink(missing_ok=True)
 
 
 def _copy_compressed(source: str, target: Path) -> None:
