@@ -1,27 +1,16 @@
-"""Reads prepared data folders: slices, volumes, metadata."""
+"""PreparedData: an opened data folder, and what can be read of it."""
 
-import dataclasses
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from data_prep import data_folder
 from data_prep.errors import UserError
-from data_prep.grid_json import volume_from_grid
 from data_prep.preprocess import PreprocessConfig
-from data_prep.volume import Volume
-from wmh_keras.example_files import Element, ExampleFiles
-from wmh_keras.volume_records import VolumeRecord, read_records
-
-__all__ = [
-    "PreparedData",
-    "StoredVolume",
-    "VolumeRecord",
-    "open_prepared_data",
-]
+from wmh_keras.datasets.example_files import Element, ExampleFiles
+from wmh_keras.datasets.stored_volume import StoredVolume, stored_volume_from
+from wmh_keras.datasets.volume_records import VolumeRecord, read_records
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,21 +19,6 @@ _SLICE_FIELDS = ("image", "mask", "volume_id", "slice_index")
 _VOLUME_FIELDS = ("image", "mask", "volume_id", "image_grids", "mask_grid")
 # Decoded volumes on their way: what bounds the memory of read_volumes.
 _VOLUMES_IN_FLIGHT = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredVolume:
-    """A volume on its native grid, bit for bit as the files gave it.
-
-    Attributes:
-      record: who it is.
-      images: one volume a channel, (x, y, z) float32.
-      mask: (x, y, z) uint8 with the labels 0, 1, 2; None without a reference.
-    """
-
-    record: VolumeRecord
-    images: tuple[Volume, ...]
-    mask: Volume | None
 
 
 def open_prepared_data(data_dir: str | os.PathLike) -> "PreparedData":
@@ -235,7 +209,7 @@ class PreparedData:
         count = 0
         try:
             for element in dataset.as_numpy_iterator():
-                yield _stored_volume(wanted, element)
+                yield stored_volume_from(wanted, element)
                 count += 1
         except tf.errors.OpError as error:
             raise UserError(
@@ -295,19 +269,3 @@ class PreparedData:
         return dataset.filter(
             lambda element: tf.reduce_any(element["volume_id"] == wanted)
         )
-
-
-def _stored_volume(
-    wanted: dict[str, VolumeRecord], element: Element
-) -> StoredVolume:
-    record = wanted[element["volume_id"].decode()]
-    images = tuple(
-        volume_from_grid(
-            np.ascontiguousarray(element["image"][..., channel]), grid
-        )
-        for channel, grid in enumerate(element["image_grids"])
-    )
-    mask = None
-    if record.has_mask:
-        mask = volume_from_grid(element["mask"].copy(), element["mask_grid"])
-    return StoredVolume(record=record, images=images, mask=mask)

@@ -1,0 +1,12 @@
+"""Reads prepared data folders: slices, volumes, metadata."""
+
+from wmh_keras.datasets.prepared_data import PreparedData, open_prepared_data
+from wmh_keras.datasets.stored_volume import StoredVolume
+from wmh_keras.datasets.volume_records import VolumeRecord
+
+__all__ = [
+    "PreparedData",
+    "StoredVolume",
+    "VolumeRecord",
+    "open_prepared_data",
+]
