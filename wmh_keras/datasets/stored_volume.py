@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import numpy as np
-
 from data_prep.grid_json import volume_from_grid
 from data_prep.volume import Volume
 from wmh_keras.datasets.example_files import Element
@@ -36,9 +34,7 @@ def stored_volume_from(
     """
     record = wanted[element["volume_id"].decode()]
     images = tuple(
-        volume_from_grid(
-            np.ascontiguousarray(element["image"][..., channel]), grid
-        )
+        volume_from_grid(element["image"][..., channel].copy(), grid)
         for channel, grid in enumerate(element["image_grids"])
     )
     mask = None
