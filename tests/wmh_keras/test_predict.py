@@ -477,3 +477,84 @@ def test_engines_agree(predict, make_head, tmp_path, bright_model_dir):
         for name in ("jax", "tensorflow")
     )
     np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def write_dicom(folder, shape=(10, 28, 32)):
+    """An axial FLAIR series: dim, with a bright block in slice 5."""
+    pydicom = pytest.importorskip("pydicom")
+    pytest.importorskip("dcm2niix")
+    folder.mkdir(parents=True)
+    pixels = np.full(shape, 50, np.uint16)
+    pixels[:, 4:24, 4:28] = 100
+    pixels[5, 10:13, 8:11] = 400  # towards the patient's right
+    for index, plane in enumerate(pixels):
+        uid = f"1.2.3.4.{index + 1}"
+        dataset = pydicom.Dataset()
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        dataset.file_meta.MediaStorageSOPInstanceUID = uid
+        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        dataset.SOPInstanceUID = uid
+        dataset.StudyInstanceUID = "1.2.3"
+        dataset.SeriesInstanceUID = "1.2.3.4"
+        dataset.FrameOfReferenceUID = "1.2.3.9"
+        dataset.PatientName = "Doe^Jane"
+        dataset.PatientID = "SECRET77"
+        dataset.Modality, dataset.Manufacturer = "MR", "SIEMENS"
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+        dataset.SeriesNumber, dataset.InstanceNumber = 4, index + 1
+        dataset.SeriesDescription = "AX FLAIR FS"
+        dataset.EchoTime, dataset.RepetitionTime = 100.0, 9000.0
+        dataset.InversionTime = 2500.0
+        dataset.SliceThickness = dataset.SpacingBetweenSlices = 6.0
+        dataset.PixelSpacing = [2.0, 2.0]
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        dataset.ImagePositionPatient = [-31, -27, -27 + 6 * index]
+        dataset.Rows, dataset.Columns = shape[1:]
+        dataset.SamplesPerPixel = 1
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+        dataset.PixelRepresentation = 0
+        dataset.PixelData = plane.tobytes()
+        dataset.save_as(folder / f"IM{index:04}", enforce_file_format=True)
+
+
+def test_dicom_folder(predict, tmp_path, capsys):
+    source, out = tmp_path / "study", tmp_path / "out"
+    write_dicom(source)
+    assert predict(source, out) == 0
+    flair = nib.load(out / "study_FLAIR.nii.gz")  # kept, else useless
+    mask = nib.load(out / "study_FLAIR_mask.nii.gz")
+    assert mask.shape == flair.shape
+    np.testing.assert_array_equal(mask.affine, flair.affine)
+    np.testing.assert_array_equal(
+        np.asarray(mask.dataobj) == 1, flair.get_fdata() > 300
+    )
+    (lesion,) = rows_of(out / "study_FLAIR_lesions.csv")
+    # DICOM counts x to the left: column 9 is at -31 + 18 = -13 mm there.
+    assert float(lesion["centroid_x_mm"]) == pytest.approx(13, abs=0.01)
+    assert lesion["side"] == "right"
+    written = b"".join(
+        path.read_bytes() for path in out.iterdir() if path.suffix != ".gz"
+    )
+    assert b"SECRET77" not in written
+    assert predict(source, out) == 0
+    assert "0 segmented, 1 already done" in capsys.readouterr().out
+    assert predict(source, source / "out") == 1
+    assert "outside" in capsys.readouterr().err
+
+
+def test_manifest_of_scattered_files(predict, make_head, tmp_path):
+    write_head(tmp_path / "far" / "one.nii.gz", make_head())
+    write_head(tmp_path / "list" / "two.nii.gz", make_head())
+    table = tmp_path / "list" / "cases.csv"
+    table.write_text(
+        f"subject_id,flair\np1,{tmp_path / 'far' / 'one.nii.gz'}\n"
+        "p2,two.nii.gz\n"
+    )
+    out = tmp_path / "out"
+    assert predict(table, out) == 0
+    rows = rows_of(out / "volumes.csv")
+    assert [row["subject_id"] for row in rows] == ["p1", "p2"]
+    assert len(list(out.rglob("*_mask.nii.gz"))) == 2

@@ -9,7 +9,6 @@ from pathlib import Path
 from data_prep.bids import is_bids_dataset, is_derivative
 from data_prep.cases import find_images
 from data_prep.errors import UserError
-from data_prep.manifest import is_manifest
 from wmh_keras import artifacts, distribution
 from wmh_keras.inference.postprocess import (
     check_min_lesion_mm3,
@@ -63,6 +62,7 @@ class Plan:
       is_bids: whether the output becomes a BIDS derivative.
       waiting: the scans to segment.
       done: the scans that have just this result already.
+      warnings: what was passed over when the images were looked for.
     """
 
     info: ModelInfo
@@ -70,6 +70,7 @@ class Plan:
     is_bids: bool
     waiting: Sequence[Job]
     done: Sequence[Job]
+    warnings: Sequence[str] = ()
 
     def describe(self, limit: int | None = None) -> list[str]:
         """Returns lines that list the scans, at most `limit` of them."""
@@ -84,7 +85,7 @@ class Plan:
         lines += entries[:limit]
         if len(entries) > len(entries[:limit]):
             lines.append(f"  … and {len(entries) - limit} more")
-        return lines
+        return [*lines, *(f"warning: {text}" for text in self.warnings)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,17 +130,21 @@ def plan(request: Request) -> Plan:
     info = artifacts.read_model_info(request.model_path)
     settings = _settings(request, info)
     path = request.input_path.expanduser().absolute()
-    cases = find_images(path, series=request.series)
+    warnings: list[str] = []
+    cases = find_images(path, series=request.series, warn=warnings.append)
     is_bids = is_bids_dataset(path) and not is_derivative(path)
     _check_output_dir(request.output_dir)
     if is_bids:
         bids_derivative.check_output_dir(path, request.output_dir)
-    copied_roots = None if is_manifest(path) or path.is_file() else path
     jobs = plan_jobs(
-        cases, request.output_dir, is_bids=is_bids, input_dir=copied_roots
+        cases,
+        request.output_dir,
+        is_bids=is_bids,
+        input_dir=path if path.is_dir() else None,
     )
+    _check_apart(jobs, path, request.output_dir)
     waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
-    return Plan(info, settings, is_bids, waiting, done)
+    return Plan(info, settings, is_bids, waiting, done, tuple(warnings))
 
 
 def predict(request: Request, planned: Plan) -> Result:
@@ -227,6 +232,20 @@ def _settings(request: Request, info: ModelInfo) -> Settings:
     except ValueError as error:
         raise UserError(str(error)) from error
     return settings
+
+
+def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
+    """Refuses converted DICOM inside the DICOM folder itself.
+
+    The converted image is kept with its results; there, the next run would
+    find it in place of the DICOM files.
+    """
+    converted = any(job.outputs.flair is not None for job in jobs)
+    if converted and output_dir.resolve().is_relative_to(path.resolve()):
+        raise UserError(
+            f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
+            f"take a folder outside of it"
+        )
 
 
 def _check_output_dir(output_dir: Path) -> None:
