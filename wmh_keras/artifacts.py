@@ -15,6 +15,7 @@ import importlib.metadata
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,14 +138,21 @@ def load_models(info: ModelInfo) -> list["keras.Model"]:
         except ValueError as error:
             raise UserError(f"{info.folder / INFO_FILE}: {error}") from error
         try:
-            model.load_weights(file)
-        except (OSError, ValueError, KeyError) as error:
+            _load_weights(model, file)
+        except (OSError, ValueError, KeyError, UserWarning) as error:
             raise UserError(
                 f"{file}: these weights do not fit the network "
                 f"{info.network!r} of {INFO_FILE}: {error}"
             ) from error
         models.append(model)
     return models
+
+
+def _load_weights(model: "keras.Model", file: Path) -> None:
+    # Keras only warns of layers that it leaves with their fresh weights.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.load_weights(file)
 
 
 def _swap_in(temporary: Path, folder: Path) -> None:

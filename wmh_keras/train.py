@@ -86,6 +86,8 @@ def main(flag_values: flags.FlagValues) -> int:
     try:
         result = train(config)
     except KeyboardInterrupt:
+        if history.is_file():
+            draw_curves(history, workdir / "curves.png")
         print(
             f"\n{NAME}: interrupted; the same command goes on after the last "
             f"finished epoch:\n  {NAME} --flagfile={workdir / 'flags.cfg'}",

@@ -50,6 +50,7 @@ def draw_curves(history: str | os.PathLike, picture: str | os.PathLike) -> None:
         axes.grid(alpha=0.3)
         if len(names) > 1:
             axes.legend()
+    figure.axes[3].set_ylim(bottom=0)
     _mark_best(figure.axes[2], epochs, [row["val_dice"] for row in rows])
     with write_atomically(picture) as temporary:
         figure.savefig(temporary, dpi=100)

@@ -1,0 +1,209 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from data_prep.errors import UserError
+from data_prep.preprocess import PreprocessConfig
+from wmh_keras import artifacts
+from wmh_keras.model_info import ModelInfo
+from wmh_keras.models import build_model
+
+ARGUMENTS = {"side": 16, "channels": 1, "filters": [2, 4]}
+INFO = ModelInfo(
+    network="unet",
+    network_arguments=ARGUMENTS,
+    preprocess=PreprocessConfig(side=16, padding="background"),
+    threshold=0.4,
+    min_lesion_mm3=3.5,
+    data_identity="abc",
+    scores={"val_dice": 0.75},
+)
+
+
+@pytest.fixture(scope="module")
+def models():
+    made = [build_model("unet", **ARGUMENTS) for _ in range(2)]
+    rng = np.random.default_rng(0)
+    for model in made:
+        model.set_weights([rng.normal(size=w.shape) for w in model.weights])
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path, models):
+    artifacts.save_model(tmp_path / "run" / "model", models[:1], INFO)
+    return tmp_path / "run" / "model"
+
+
+def edit(folder, **changes):
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, **changes}))
+
+
+@pytest.mark.parametrize("of_workdir", [True, False])
+def test_what_is_saved_is_read_back(folder, models, of_workdir):
+    info = artifacts.read_model_info(folder.parent if of_workdir else folder)
+    expected = dataclasses.replace(
+        INFO,
+        versions=info.versions,
+        members=info.members,
+        files=info.files,
+        folder=folder,
+    )
+    assert info == expected
+    assert {"wmh-keras", "keras", "numpy"} <= set(info.versions)
+    (loaded,) = artifacts.load_models(info)
+    for left, right in zip(loaded.weights, models[0].weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_an_ensemble_keeps_its_members_and_their_scores(tmp_path, models):
+    artifacts.save_model(
+        tmp_path, models, INFO, [{"val_dice": 0.7}, {"val_dice": 0.8}]
+    )
+    info = artifacts.read_model_info(tmp_path)
+    assert [m.scores["val_dice"] for m in info.members] == [0.7, 0.8]
+    for loaded, model in zip(artifacts.load_models(info), models, strict=True):
+        np.testing.assert_array_equal(loaded.weights[0], model.weights[0])
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path, models):
+    first = artifacts.save_model(tmp_path / "a", models[:1], INFO)
+    second = artifacts.save_model(tmp_path / "b", models[:1], INFO)
+    assert first.files == second.files
+
+
+def test_weights_of_a_half_precision_network_load_in_float32(tmp_path):
+    half = build_model("unet", dtype="mixed_bfloat16", **ARGUMENTS)
+    info = artifacts.save_model(tmp_path / "model", [half], INFO)
+    (loaded,) = artifacts.load_models(info)
+    assert loaded.get_layer("bottom_1_conv").compute_dtype == "float32"
+    np.testing.assert_array_equal(loaded.weights[0], half.weights[0])
+
+
+def test_a_failed_save_leaves_the_old_model(folder, models, monkeypatch):
+    before = artifacts.read_model_info(folder)
+
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(models[1], "save_weights", fail)
+    with pytest.raises(OSError, match="disk full"):
+        artifacts.save_model(folder, [models[1]], INFO)
+    assert artifacts.read_model_info(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_kill_between_the_renames_leaves_a_model(folder, models):
+    folder.rename(folder.with_name("model.previous"))
+    assert artifacts.read_model_info(folder.parent).scores == INFO.scores
+    assert artifacts.read_model_info(folder).scores == INFO.scores
+    artifacts.save_model(folder, models[:1], INFO)
+    assert artifacts.read_model_info(folder.parent).folder == folder
+
+
+def test_no_model_is_explained(tmp_path):
+    with pytest.raises(UserError, match="no model there: expected"):
+        artifacts.read_model_info(tmp_path)
+
+
+def test_changed_weights_are_refused(folder):
+    weights = folder / "member_0.weights.h5"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(UserError, match=r"member_0.weights.h5: its SHA-256"):
+        artifacts.read_model_info(folder)
+
+
+def test_missing_weights_are_named(folder):
+    (folder / "member_0.weights.h5").unlink()
+    with pytest.raises(UserError, match=r"member_0.weights.h5: missing"):
+        artifacts.read_model_info(folder)
+
+
+def test_weights_of_another_network_are_refused(folder):
+    edit(folder, network_arguments={**ARGUMENTS, "filters": [4, 4]})
+    info = artifacts.read_model_info(folder)
+    with pytest.raises(UserError, match=r"weights.h5: these weights do not"):
+        artifacts.load_models(info)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"network": 3},
+        {"network_arguments": [1]},
+        {"network_arguments": {**ARGUMENTS, "side": 32}},
+        {"network_arguments": {**ARGUMENTS, "channels": 2}},
+        {"preprocess": {"side": "16"}},
+        {"preprocess": {"side": 16, "colour": "red"}},
+        {"threshold": "0.5"},
+        {"threshold": True},
+        {"threshold": 1.5},
+        {"threshold": float("nan")},
+        {"min_lesion_mm3": -1},
+        {"min_lesion_mm3": None},
+        {"members": []},
+        {"members": [{"file": "other.h5", "scores": {}}]},
+        {"members": ["member_0.weights.h5"]},
+        {"files": {"../outside.h5": "0" * 64}},
+        {"files": {"/etc/passwd": "0" * 64}},
+        {"files": {"member_0.weights.h5": "xyz"}},
+        {"data_identity": None},
+    ],
+)
+def test_a_bad_model_json_is_refused_by_name(folder, changes):
+    edit(folder, **changes)
+    with pytest.raises(UserError, match=r"model\.json: not a usable model"):
+        artifacts.read_model_info(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}"])
+def test_a_broken_model_json_is_refused_by_name(folder, text):
+    (folder / "model.json").write_text(text)
+    with pytest.raises(UserError, match=r"model\.json: not a"):
+        artifacts.read_model_info(folder)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"filters": [10**9]}, {"filters": "os"}, {"units": 3}],
+)
+def test_bad_network_arguments_are_refused_before_building(folder, arguments):
+    edit(folder, network_arguments=arguments)
+    info = artifacts.read_model_info(folder)
+    with pytest.raises(UserError, match=r"model\.json: "):
+        artifacts.load_models(info)
+
+
+def test_an_unknown_network_is_refused_by_name(folder):
+    edit(folder, network="os.system")
+    info = artifacts.read_model_info(folder)
+    with pytest.raises(UserError, match=r"model\.json: network: expected one"):
+        artifacts.load_models(info)
+
+
+def test_reading_what_a_model_is_imports_no_framework(folder, repository):
+    code = (
+        "import sys\n"
+        "from wmh_keras import artifacts\n"
+        f"artifacts.read_model_info({str(folder)!r})\n"
+        "heavy = {'keras', 'jax', 'tensorflow'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
