@@ -50,7 +50,7 @@ def render_page(
     """
     failed = sum(bool(entry.error) for entry in entries)
     warned = sum(bool(entry.warnings) for entry in entries)
-    counts = f"{len(entries)} scans"
+    counts = f"{len(entries)} scan{'' if len(entries) == 1 else 's'}"
     counts += f", {failed} failed" if failed else ""
     counts += f", {warned} with warnings" if warned else ""
     lines = [counts, *notes]
