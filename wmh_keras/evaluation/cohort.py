@@ -25,6 +25,7 @@ class CohortSummary:
         num_subjects: people.
         num_volumes: rows of the table.
         scores: for every score column its summary over subjects.
+        nan_volumes: for every score column the volumes without a value.
         pooled_counts: voxels by agreement, added up over all volumes.
         pooled_dice: Dice of those; large lesion loads weigh more.
         dice_of_means: 2 P R / (P + R) of the mean precision P and the mean
@@ -35,6 +36,7 @@ class CohortSummary:
     num_subjects: int
     num_volumes: int
     scores: Mapping[str, Summary]
+    nan_volumes: Mapping[str, int]
     pooled_counts: pixel.PixelCounts
     pooled_dice: float
     dice_of_means: float
@@ -46,7 +48,10 @@ class CohortSummary:
             "num_subjects": self.num_subjects,
             "num_volumes": self.num_volumes,
             "scores": {
-                name: dataclasses.asdict(summary)
+                name: {
+                    **dataclasses.asdict(summary),
+                    "nan_volumes": self.nan_volumes[name],
+                }
                 for name, summary in self.scores.items()
             },
             "pooled_counts": dataclasses.asdict(self.pooled_counts),
@@ -84,6 +89,10 @@ def summarize_cohort(
         num_subjects=len({r.key.subject_id for r in results}),
         num_volumes=len(results),
         scores=scores,
+        nan_volumes={
+            name: sum(math.isnan(getattr(r.scores, name)) for r in results)
+            for name in SCORE_COLUMNS
+        },
         pooled_counts=pooled,
         pooled_dice=pixel.dice(pooled),
         dice_of_means=_harmonic_mean(

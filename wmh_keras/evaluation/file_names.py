@@ -77,8 +77,6 @@ def parse_bids(path: str, *, in_full: bool = False) -> VolumeKey | None:
     """Subject, session and run from the `key-value` parts of a path.
 
     Folders count too ("sub-01/ses-2/mask.nii.gz"); the file's own name wins.
-    The zeros before a run's number are dropped, since BIDS takes it for an
-    index.
 
     Args:
         path: relative to the folder that is searched.
@@ -97,7 +95,6 @@ def parse_bids(path: str, *, in_full: bool = False) -> VolumeKey | None:
                 entities[match.group(1)] = match.group(2)
     if "sub" not in entities:
         return None
-    run = entities.get("run", "")
     others = [
         key + entities[key]
         for key in ACQUISITION_KEYS
@@ -106,7 +103,7 @@ def parse_bids(path: str, *, in_full: bool = False) -> VolumeKey | None:
     return VolumeKey(
         subject_id=entities["sub"],
         session=entities.get("ses", ""),
-        run="".join(others if in_full else ()) + (run.lstrip("0") or run),
+        run="".join(others if in_full else ()) + entities.get("run", ""),
     )
 
 

@@ -161,15 +161,22 @@ def _by_identity(
     paths: Sequence[str], key_of: KeyOf
 ) -> dict[tuple[str, str, str], str]:
     keys = {path: key_of(path) for path in paths}
-    return {key.identity: path for path, key in keys.items() if key}
+    return {_identity_of(key): path for path, key in keys.items() if key}
+
+
+def _identity_of(key: VolumeKey) -> tuple[str, str, str]:
+    """What has to be equal; run-1 is run-01, for BIDS takes it as a number."""
+    return key.subject_id, key.session, key.run.lstrip("0") or key.run
 
 
 def _group_by_scan(
     paths: Sequence[str], key_of: KeyOf
-) -> dict[VolumeKey | str, list[str]]:
-    groups: dict[VolumeKey | str, list[str]] = {}
+) -> dict[tuple[str, ...], list[str]]:
+    groups: dict[tuple[str, ...], list[str]] = {}
     for path in paths:
-        groups.setdefault(key_of(path) or path, []).append(path)
+        key = key_of(path)
+        scan = _identity_of(key) if key else (path,)
+        groups.setdefault(scan, []).append(path)
     return groups
 
 
@@ -182,11 +189,11 @@ def _one_a_scan(
 ) -> list[str]:
     """Leaves one file a scan, that which is labelled WMH; others untouched."""
     kept = []
-    for key, group in _group_by_scan(paths, key_of).items():
+    for group in _group_by_scan(paths, key_of).values():
         chosen = _prefer_wmh(group)
         if len(chosen) > 1:
             raise UserError(
-                f"{folder}: expected one file for {key}, received "
+                f"{folder}: expected one file for {key_of(group[0])}, received "
                 f"{', '.join(chosen)}; keep one of them there, or list the "
                 "pairs in a table and give it as --pairs"
             )
