@@ -62,6 +62,15 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.statistics",
     },
+    "wmh_keras.prediction": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.distribution",
+        "wmh_keras.inference",
+        "wmh_keras.metrics",
+        "wmh_keras.model_info",
+        "wmh_keras.reporting",
+    },
     "wmh_keras.reporting": {
         "data_prep",
         "wmh_keras.artifacts",
