@@ -123,13 +123,15 @@ def test_label_2_is_left_out_and_in_predictions_is_not_wmh(tmp_path):
     reference[0:4, 0:4, 0] = 2
     prediction = lesions(0)
     prediction[0:4, 0:4, 0] = 1  # on other pathology: ignored
-    prediction[20:22, 18, 7] = 2  # said to be other pathology: not WMH
+    prediction[0:2, 19, 7] = 2  # said to be other pathology: not WMH
     save(tmp_path / "r/a.nii.gz", reference)
     save(tmp_path / "p/a.nii.gz", prediction)
     assert evaluate(*files_flags(tmp_path)) == 0
     (row,) = rows_of(tmp_path / "out")
     assert float(row["dice"]) == float(row["lesion_precision"]) == 1
     assert row["predicted_volume_ml"] == row["reference_volume_ml"]
+    (warning,) = summary_of(tmp_path / "out")["warnings"]
+    assert "a.nii.gz: 2 voxels have label 2" in warning
 
 
 def test_every_problem_is_named_at_once_and_nothing_is_written(folders, capsys):

@@ -1,5 +1,6 @@
 """Evaluates masks that any tool wrote, against reference masks."""
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,9 +13,26 @@ from data_prep.volume import (
     read_probability,
 )
 from wmh_keras.evaluation.pairs import Pair
-from wmh_keras.evaluation.patient import PatientResult, evaluate_patient
-from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.patient import evaluate_patient
+from wmh_keras.evaluation.problems import Outcome, Problem
 from wmh_keras.metrics.labels import OTHER_PATHOLOGY, WMH
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LoadedPair:
+    """The content of a pair's files, all on the reference's grid.
+
+    Attributes:
+        reference: labels 0/1/2.
+        prediction: (x, y, z) uint8, labels 0/1.
+        probability: (x, y, z) float32, 0 to 1; None where there is none.
+        warnings: what the reader has to know.
+    """
+
+    reference: Volume
+    prediction: np.ndarray
+    probability: np.ndarray | None
+    warnings: tuple[str, ...] = ()
 
 
 def evaluate_pairs(
@@ -23,11 +41,11 @@ def evaluate_pairs(
     mask_value: float | None = None,
     prediction_mask_value: float | None = None,
     min_lesion_mm3: float = 0.0,
-) -> tuple[list[PatientResult], list[Problem]]:
+) -> Outcome:
     """Reads, checks and scores pairs, one after the other.
 
     Label 2 in a prediction means other pathology, as in a reference: it is
-    not counted as WMH.
+    not counted as WMH, and a warning says so.
 
     Args:
         pairs: what to evaluate; may be a progress bar's iterator.
@@ -36,26 +54,26 @@ def evaluate_pairs(
         min_lesion_mm3: smaller predicted lesions are removed.
 
     Returns:
-        A result for every usable pair, and a problem for every other.
+        Results and problems in the order of the pairs, and warnings.
     """
-    results, problems = [], []
+    results, problems, warnings = [], [], []
     for pair in pairs:
         try:
-            reference, prediction, probability = read_pair(
-                pair, mask_value, prediction_mask_value
-            )
+            loaded = read_pair(pair, mask_value, prediction_mask_value)
             results.append(
                 evaluate_patient(
                     pair.key,
-                    reference,
-                    prediction,
-                    probability,
+                    loaded.reference,
+                    loaded.prediction,
+                    loaded.probability,
                     min_lesion_mm3=min_lesion_mm3,
                 )
             )
         except UserError as error:
             problems.append(_problem_of(pair, error))
-    return results, problems
+        else:
+            warnings += loaded.warnings
+    return Outcome(tuple(results), tuple(problems), tuple(warnings))
 
 
 def check_pairs(
@@ -87,7 +105,7 @@ def read_pair(
     pair: Pair,
     mask_value: float | None = None,
     prediction_mask_value: float | None = None,
-) -> tuple[Volume, np.ndarray, np.ndarray | None]:
+) -> LoadedPair:
     """Reads the files of a pair and checks that they share a grid.
 
     Args:
@@ -96,8 +114,7 @@ def read_pair(
         prediction_mask_value: likewise in the prediction.
 
     Returns:
-        The reference with the labels 0/1/2; the prediction, (x, y, z) uint8
-        0/1; the probability, (x, y, z) float32, or None.
+        The pair, with label 2 of the prediction taken out.
 
     Raises:
         VolumeError: a file that cannot be read, or is on another grid than
@@ -115,10 +132,15 @@ def read_pair(
         volume = read_probability(pair.probability)
         _check_grid(volume, reference, pair, pair.probability)
         probability = volume.data
-    mask = prediction.data
-    if mask.max(initial=0) == OTHER_PATHOLOGY:
+    mask, warnings = prediction.data, ()
+    others = int(np.count_nonzero(mask == OTHER_PATHOLOGY))
+    if others:
         mask = (mask == WMH).astype(np.uint8)
-    return reference, mask, probability
+        warnings = (
+            f"{pair.prediction}: {others} voxels have label 2, which is taken "
+            "for other pathology, not for WMH",
+        )
+    return LoadedPair(reference, mask, probability, warnings)
 
 
 def _check_grid(

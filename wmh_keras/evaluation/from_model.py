@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 from data_prep.errors import UserError
 from data_prep.volume import write_mask, write_probability
 from wmh_keras.datasets import StoredVolume, VolumeRecord
-from wmh_keras.evaluation.patient import (
-    PatientResult,
-    VolumeKey,
-    evaluate_patient,
-)
-from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.patient import VolumeKey, evaluate_patient
+from wmh_keras.evaluation.problems import Outcome, Problem
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
@@ -27,7 +23,7 @@ def evaluate_volumes(
     segmenter: "Segmenter",
     *,
     predictions_dir: Path | None = None,
-) -> tuple[list[PatientResult], list[Problem]]:
+) -> Outcome:
     """Segments volumes as prediction does, and scores them one by one.
 
     Args:
@@ -38,9 +34,10 @@ def evaluate_volumes(
             the volumes' ids; None writes none.
 
     Returns:
-        A result for every usable volume, and a problem for every other.
+        Results and problems in the order of the volumes, and the segmenter's
+        warnings.
     """
-    results, problems = [], []
+    results, problems, warnings = [], [], []
     for stored in volumes:
         key = key_of(stored.record)
         try:
@@ -55,6 +52,7 @@ def evaluate_volumes(
         except UserError as error:
             problems.append(Problem(str(key), "", str(error)))
             continue
+        warnings += [f"{key}: {warning}" for warning in found.warnings]
         if predictions_dir is not None:
             like = stored.images[0]
             stem = predictions_dir / stored.record.volume_id
@@ -62,7 +60,7 @@ def evaluate_volumes(
             write_probability(
                 f"{stem}{PROBABILITY_SUFFIX}", found.probability, like
             )
-    return results, problems
+    return Outcome(tuple(results), tuple(problems), tuple(warnings))
 
 
 def key_of(record: VolumeRecord) -> VolumeKey:

@@ -1,9 +1,10 @@
-"""What could not be evaluated, and why."""
+"""What could not be evaluated, and why; and what came of the rest."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from data_prep.errors import UserError
+from wmh_keras.evaluation.patient import PatientResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,21 @@ class Problem:
         return (
             self.reason if place in self.reason else f"{place}: {self.reason}"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a series of volumes.
+
+    Attributes:
+        results: one for every volume that could be scored.
+        problems: one for every other.
+        warnings: what the reader has to know of single volumes.
+    """
+
+    results: tuple[PatientResult, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:

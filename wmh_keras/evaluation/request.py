@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from wmh_keras.evaluation.cohort import CohortSummary
-from wmh_keras.evaluation.patient import PatientResult
-from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.problems import Outcome
 from wmh_keras.evaluation.results_folder import (
     PER_PATIENT_FILE,
     SUMMARY_FILE,
@@ -83,22 +82,18 @@ class Evaluation:
 
     Attributes:
         output_dir: where they were written.
-        results: one a volume.
+        outcome: results, what was left out by `skip_invalid`, warnings.
         summary: of the results.
-        skipped: what was left out, by `skip_invalid`.
-        warnings: what the reader has to know.
     """
 
     output_dir: Path
-    results: tuple[PatientResult, ...]
+    outcome: Outcome
     summary: CohortSummary
-    skipped: tuple[Problem, ...]
-    warnings: tuple[str, ...]
 
     def describe(self) -> list[str]:
         """Lines for the user: the table, what was left out, the files."""
         lines = ["", format_summary(self.summary), ""]
-        lines += [f"warning: {warning}" for warning in self.warnings]
-        lines += [f"skipped: {problem}" for problem in self.skipped]
+        lines += [f"warning: {warning}" for warning in self.outcome.warnings]
+        lines += [f"skipped: {problem}" for problem in self.outcome.problems]
         files = f"{PER_PATIENT_FILE} and {SUMMARY_FILE}"
         return [*lines, f"{files} are in {self.output_dir}"]

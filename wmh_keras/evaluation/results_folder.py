@@ -7,10 +7,11 @@
 `summary.json` is written last: where it exists, the evaluation is complete.
 """
 
+import dataclasses
 import datetime
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from data_prep.errors import UserError
 from data_prep.files import nan_to_none, read_json, write_csv, write_json
 from data_prep.version import __version__
 from wmh_keras.evaluation.cohort import CohortSummary
-from wmh_keras.evaluation.patient import COLUMNS, PatientResult
-from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.patient import COLUMNS
+from wmh_keras.evaluation.problems import Outcome
 
 PER_PATIENT_FILE = "per_patient.csv"
 SUMMARY_FILE = "summary.json"
@@ -83,25 +84,22 @@ def check_place(
 
 def write_results(
     output_dir: str | os.PathLike,
-    results: Sequence[PatientResult],
+    outcome: Outcome,
     summary: CohortSummary,
     *,
     evaluated: Mapping[str, Any],
-    paths: Mapping[str, str | None],
-    skipped: Sequence[Problem] = (),
-    warnings: Sequence[str] = (),
+    paths: Mapping[str, str],
 ) -> None:
     """Writes the table and the summary.
 
     Args:
         output_dir: the folder, made if need be.
-        results: one a volume, in the order of the rows.
-        summary: of these results.
+        outcome: results in the order of the rows, what was left out, and
+            warnings.
+        summary: of the results.
         evaluated: what was evaluated; decides whether two evaluations are
             the same.
         paths: where it was read from; decides nothing.
-        skipped: what was left out.
-        warnings: what the reader has to know.
     """
     folder = Path(output_dir)
     # Old and new must never stand beside each other as one.
@@ -109,7 +107,7 @@ def write_results(
     write_csv(
         folder / PER_PATIENT_FILE,
         COLUMNS,
-        (result.to_row() for result in results),
+        (result.to_row() for result in outcome.results),
     )
     content = {
         "format": FORMAT,
@@ -117,10 +115,9 @@ def write_results(
         "paths": dict(paths),
         **summary.to_json(),
         "skipped": [
-            {"subject": p.subject, "file": p.file, "reason": p.reason}
-            for p in skipped
+            dataclasses.asdict(problem) for problem in outcome.problems
         ],
-        "warnings": list(warnings),
+        "warnings": list(outcome.warnings),
         "versions": _versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"

@@ -22,8 +22,7 @@ from wmh_keras.evaluation.from_model import (
 )
 from wmh_keras.evaluation.matching import match_folders
 from wmh_keras.evaluation.pairs import read_pairs
-from wmh_keras.evaluation.patient import PatientResult
-from wmh_keras.evaluation.problems import Problem, raise_problems
+from wmh_keras.evaluation.problems import Outcome, raise_problems
 from wmh_keras.evaluation.request import (
     Evaluation,
     FilesRequest,
@@ -73,18 +72,18 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         checked = progress(matching.pairs, "check", unit="volume")
         problems = check_pairs(checked, **values)
         raise_problems((*matching.problems, *problems))
-    results, problems = evaluate_pairs(
+    outcome = evaluate_pairs(
         progress(matching.pairs, "evaluate", unit="volume"),
         min_lesion_mm3=request.min_lesion_mm3,
         **values,
     )
     return _finish(
-        results,
-        (*matching.problems, *problems),
+        dataclasses.replace(
+            outcome, problems=(*matching.problems, *outcome.problems)
+        ),
         output,
         evaluated=evaluated,
         paths={},
-        warnings=(),
     )
 
 
@@ -115,9 +114,9 @@ def evaluate_model(
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
-    warnings = find_training_overlap(info, data, records)
+    overlap = find_training_overlap(info, data, records)
     segmenter = load_segmenter(info)
-    results, problems = evaluate_volumes(
+    outcome = evaluate_volumes(
         progress(
             data.read_volumes(records),
             "evaluate",
@@ -128,12 +127,10 @@ def evaluate_model(
         predictions_dir=_predictions_dir(request, output),
     )
     return _finish(
-        results,
-        problems,
+        dataclasses.replace(outcome, warnings=(*overlap, *outcome.warnings)),
         output,
         evaluated=evaluated,
         paths={"data_dir": str(request.data_dir), "model": str(request.model)},
-        warnings=warnings,
     )
 
 
@@ -163,33 +160,23 @@ def find_training_overlap(
 
 
 def _finish(
-    results: Sequence[PatientResult],
-    problems: Sequence[Problem],
+    outcome: Outcome,
     output: Output,
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
-    warnings: Sequence[str],
 ) -> Evaluation:
-    if not output.skip_invalid or not results:
-        raise_problems(problems)
-    summary = summarize_cohort(results, seed=output.seed)
+    if not output.skip_invalid or not outcome.results:
+        raise_problems(outcome.problems)
+    summary = summarize_cohort(outcome.results, seed=output.seed)
     results_folder.write_results(
         output.output_dir,
-        results,
+        outcome,
         summary,
         evaluated=evaluated,
         paths=paths,
-        skipped=problems,
-        warnings=warnings,
     )
-    return Evaluation(
-        output.output_dir,
-        tuple(results),
-        summary,
-        tuple(problems),
-        tuple(warnings),
-    )
+    return Evaluation(output.output_dir, outcome, summary)
 
 
 def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:

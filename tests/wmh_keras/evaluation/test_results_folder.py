@@ -13,7 +13,7 @@ from wmh_keras.evaluation.patient import (
     PatientScores,
     VolumeKey,
 )
-from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.problems import Outcome, Problem
 from wmh_keras.evaluation.results_folder import check_place, write_results
 from wmh_keras.metrics.pixel import PixelCounts
 
@@ -29,10 +29,15 @@ def result(subject, **scores):
     )
 
 
-def write(folder, **options):
-    results = [result("a", auc=math.nan), result("b", auc=math.nan)]
-    arguments = {"evaluated": EVALUATED, "paths": {}, **options}
-    write_results(folder, results, summarize_cohort(results), **arguments)
+def write(folder, problems=(), warnings=()):
+    results = (result("a", auc=math.nan), result("b", auc=math.nan))
+    write_results(
+        folder,
+        Outcome(results, problems, warnings),
+        summarize_cohort(results),
+        evaluated=EVALUATED,
+        paths={},
+    )
 
 
 def test_the_table_has_the_columns_and_empty_fields_for_nan(tmp_path):
@@ -48,8 +53,8 @@ def test_the_table_has_the_columns_and_empty_fields_for_nan(tmp_path):
 def test_the_summary_says_what_was_evaluated_and_left_out(tmp_path):
     write(
         tmp_path,
-        skipped=[Problem("subject c", "c.nii", "unreadable")],
-        warnings=["beware"],
+        problems=(Problem("subject c", "c.nii", "unreadable"),),
+        warnings=("beware",),
     )
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["evaluated"] == EVALUATED
