@@ -78,9 +78,9 @@ def main(flag_values: flags.FlagValues) -> int:
     from wmh_keras.prediction.request import Request, plan, predict
 
     request = Request(
-        input_path=Path(flag_values.input),
-        model_path=Path(flag_values.model),
-        output_dir=Path(flag_values.output_dir),
+        input_path=Path(flag_values.input).expanduser(),
+        model_path=Path(flag_values.model).expanduser(),
+        output_dir=Path(flag_values.output_dir).expanduser(),
         series=flag_values.series,
         threshold=threshold,
         min_lesion_mm3=flag_values.min_lesion_mm3,

@@ -324,6 +324,14 @@ def test_output_dir_is_a_file(predict, make_head, tmp_path, capsys):
     assert "is a file" in capsys.readouterr().err
 
 
+def test_output_that_cannot_be_written(predict, make_head, tmp_path, capsys):
+    write_head(tmp_path / "in" / "a" / "X.nii.gz", make_head())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("a file in the way")
+    assert predict(tmp_path / "in", tmp_path / "out") == 1
+    assert "cannot be written to" in capsys.readouterr().err
+
+
 def write_bids(folder, head):
     names = {
         "sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii.gz",

@@ -53,7 +53,7 @@ def predict_cohort(
       UserError: the output folder cannot be written to.
     """
     done = []
-    with _named_write_errors(output_dir):
+    with named_write_errors(output_dir):
         try:
             if jobs:
                 done = _predict_all(jobs, make_segmenter(), run)
@@ -139,8 +139,8 @@ class _Progress:
 
 
 @contextlib.contextmanager
-def _named_write_errors(output_dir: str | os.PathLike) -> Iterator[None]:
-    """Turns what a full disk raises into a sentence."""
+def named_write_errors(output_dir: str | os.PathLike) -> Iterator[None]:
+    """Turns what a full or closed disk raises into a UserError."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,6 @@
 """A whole prediction: from what the user asked for to what was written."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,13 +14,12 @@ from wmh_keras.inference.postprocess import (
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative, records
-from wmh_keras.prediction.cohort import predict_cohort
+from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
+from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import Record, Settings, check_earlier
 from wmh_keras.prediction.scan import RunInfo
 from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
-
-_IDENTITY_DIGITS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +126,7 @@ def plan(request: Request) -> Plan:
     """
     info = artifacts.read_model_info(request.model_path)
     settings = _settings(request, info)
-    path = request.input_path.expanduser().absolute()
+    path = request.input_path.absolute()
     warnings: list[str] = []
     cases = find_images(path, series=request.series, warn=warnings.append)
     is_bids = is_bids_dataset(path) and not is_derivative(path)
@@ -161,9 +158,10 @@ def predict(request: Request, planned: Plan) -> Result:
     if planned.waiting:
         engine = distribution.choose_engine(request.engine)
     if planned.is_bids:
-        bids_derivative.write_description(
-            request.input_path, request.output_dir
-        )
+        with named_write_errors(request.output_dir):
+            bids_derivative.write_description(
+                request.input_path, request.output_dir
+            )
     run = RunInfo(
         planned.settings,
         engine,
@@ -194,24 +192,6 @@ def predict(request: Request, planned: Plan) -> Result:
         failed=failed,
         num_skipped=len(planned.done),
     )
-
-
-def model_identity(info: ModelInfo) -> str:
-    """Names a model by what decides its results.
-
-    Returns:
-      Such as "unet-3f2a90c1d4e5": the network's name, and the start of a
-      SHA-256 over network, arguments, preprocessing and weights.
-    """
-    content = {
-        "network": info.network,
-        "arguments": dict(info.network_arguments),
-        "preprocess": info.preprocess.to_json(),
-        "weights": [info.files[member.file] for member in info.members],
-    }
-    text = json.dumps(content, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:_IDENTITY_DIGITS]
-    return f"{info.network}-{digest}"
 
 
 def _name(job: Job) -> str:

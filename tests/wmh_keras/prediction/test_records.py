@@ -1,0 +1,110 @@
+import dataclasses
+
+import pytest
+
+from data_prep.case import Case
+from data_prep.errors import UserError
+from data_prep.files import sha256_of
+from data_prep.preprocess import PreprocessConfig
+from wmh_keras.model_info import Member, ModelInfo
+from wmh_keras.prediction import records
+from wmh_keras.prediction.model_identity import model_identity
+from wmh_keras.prediction.outputs import plan_jobs
+from wmh_keras.prediction.records import Record, Settings, check_earlier
+
+SETTINGS = Settings("unet-1", 0.5, 0.0)
+
+
+@pytest.fixture
+def job(tmp_path):
+    flair = tmp_path / "in" / "X.nii"
+    flair.parent.mkdir()
+    flair.write_bytes(b"voxels")
+    case = Case("X", (("flair", str(flair)),), relative_path="X.nii")
+    (job,) = plan_jobs([case], tmp_path / "out", is_bids=False)
+    return job
+
+
+def finish(job, **changes):
+    for path in job.outputs.results:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"result")
+    record = Record(
+        status=records.DONE,
+        input_sha256=sha256_of(job.case.flair),
+        settings=SETTINGS.to_json(),
+        row={"volume_ml": 1.25},
+        files={path.stem: path.name for path in job.outputs.results},
+        path=job.outputs.record,
+    )
+    record = dataclasses.replace(record, **changes)
+    records.write_record(record)
+    return record
+
+
+def test_a_record_comes_back_as_it_was(job):
+    record = finish(job, warnings=["one"], thumbnails=["AAAA"])
+    assert records.read_record(job.outputs.record) == record
+    assert list(records.find_records(job.outputs.folder)) == [record]
+
+
+def test_new_and_done(job):
+    assert check_earlier([job], SETTINGS, overwrite=False) == ([job], [])
+    finish(job)
+    assert check_earlier([job], SETTINGS, overwrite=False) == ([], [job])
+    assert check_earlier([job], SETTINGS, overwrite=True) == ([job], [])
+
+
+@pytest.mark.parametrize("status", [records.STARTED, records.FAILED])
+def test_not_done_is_done_again(job, status):
+    finish(job, status=status)
+    assert check_earlier([job], SETTINGS, overwrite=False) == ([job], [])
+
+
+def test_a_missing_result_is_made_again(job):
+    finish(job)
+    job.outputs.lesions.unlink()
+    assert check_earlier([job], SETTINGS, overwrite=False) == ([job], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Settings("unet-2", 0.5, 0.0),
+        Settings("unet-1", 0.25, 0.0),
+        Settings("unet-1", 0.5, 3.0),
+    ],
+)
+def test_other_settings_are_refused(job, other):
+    finish(job)
+    with pytest.raises(UserError, match="--overwrite"):
+        check_earlier([job], other, overwrite=False)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": "other"}'])
+def test_a_damaged_record_protects_the_files(job, content):
+    finish(job)
+    job.outputs.record.write_text(content)
+    assert records.read_record(job.outputs.record) is None
+    with pytest.raises(UserError, match="without a record"):
+        check_earlier([job], SETTINGS, overwrite=False)
+
+
+def test_identity_is_that_of_the_results():
+    info = ModelInfo(
+        network="unet",
+        network_arguments={"side": 32},
+        preprocess=PreprocessConfig(side=32),
+        members=(Member("a.h5"),),
+        files={"a.h5": "0" * 64},
+    )
+    name = model_identity(info)
+    assert name.startswith("unet-")
+    same = dataclasses.replace(info, threshold=0.1, scores={"val_dice": 1.0})
+    assert model_identity(same) == name
+    for change in (
+        {"files": {"a.h5": "1" * 64}},
+        {"network_arguments": {"side": 64}},
+        {"preprocess": PreprocessConfig(side=32, padding="background")},
+    ):
+        assert model_identity(dataclasses.replace(info, **change)) != name

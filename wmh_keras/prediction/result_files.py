@@ -1,0 +1,114 @@
+"""The files of one scan: written, named, and tidied after a kill."""
+
+import base64
+import glob
+import gzip
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.files import write_atomically, write_csv
+from data_prep.volume import Volume, write_mask, write_probability
+from wmh_keras.prediction import lesions as lesion_table
+from wmh_keras.prediction import records
+from wmh_keras.prediction.lesions import Lesion
+from wmh_keras.prediction.outputs import Job
+from wmh_keras.reporting.overlay import draw_tiles
+from wmh_keras.reporting.overview import to_jpeg, write_overview
+
+if TYPE_CHECKING:
+    from wmh_keras.inference.segmenter import Segmentation
+
+_NUM_THUMBNAILS = 6
+_THUMBNAIL_WIDTH = 200
+
+
+def write_results(
+    job: Job,
+    flair: Volume,
+    result: "Segmentation",
+    found: list[Lesion],
+    volume: float,
+) -> list[str]:
+    """Writes mask, probability map, lesion table and picture.
+
+    Where the image was converted from DICOM, it is kept beside them.
+
+    Args:
+      job: the case and its paths; existing files are replaced.
+      flair: gives the grid.
+      result: what the segmenter found.
+      found: its lesions.
+      volume: their volume in ml, for the picture's title.
+
+    Returns:
+      Small pictures for the page, JPEG in base64.
+    """
+    paths = job.outputs
+    write_mask(paths.mask, result.mask, flair)
+    write_probability(paths.probability, result.probability, flair)
+    write_csv(
+        paths.lesions,
+        lesion_table.LESION_COLUMNS,
+        [lesion.to_row() for lesion in found],
+    )
+    tiles = draw_tiles(flair, result.mask)
+    write_overview(
+        paths.overview,
+        tiles,
+        title=job.case.relative_path or job.case.volume_id,
+        subtitle=_summary(volume, found),
+    )
+    if paths.flair is not None:
+        _copy_compressed(job.case.flair, paths.flair)
+    # Drawn anew at their size: outlines of scaled-down pictures fade.
+    small = draw_tiles(
+        flair, result.mask, count=_NUM_THUMBNAILS, width=_THUMBNAIL_WIDTH
+    )
+    return [base64.b64encode(to_jpeg(tile)).decode("ascii") for tile in small]
+
+
+def file_names(job: Job) -> dict[str, str]:
+    """Returns the names of a scan's results, by what they are."""
+    paths = job.outputs
+    names = {
+        "mask": paths.mask.name,
+        "probability": paths.probability.name,
+        "lesions": paths.lesions.name,
+        "overview": paths.overview.name,
+    }
+    for number, path in enumerate(paths.sidecars, start=1):
+        names[f"sidecar_{number}"] = path.name
+    if paths.flair is not None:
+        names["flair"] = paths.flair.name
+    return names
+
+
+def remove_leftovers(job: Job) -> None:
+    """Removes the half-written files of a run that was killed here."""
+    earlier = records.read_record(job.outputs.record)
+    if earlier is None or earlier.status != records.STARTED:
+        return
+    for path in job.outputs.results:
+        for leftover in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
+            leftover.unlink(missing_ok=True)
+
+
+def _summary(volume: float, found: list[Lesion]) -> str:
+    if not found:
+        return "no lesion found"
+    counts = lesion_table.count_by_class(found)
+    classes = ", ".join(f"{n} {name}" for name, n in counts.items())
+    noun = "lesion" if len(found) == 1 else "lesions"
+    return f"{volume:.2f} ml in {len(found)} {noun} ({classes})"
+
+
+def _copy_compressed(source: str, target: Path) -> None:
+    """Copies an uncompressed NIfTI file to a .nii.gz file."""
+    with (
+        write_atomically(target) as temporary,
+        open(source, "rb") as reader,
+        # No time stamp inside: equal images give equal files.
+        gzip.GzipFile(temporary, "wb", compresslevel=6, mtime=0) as writer,
+    ):
+        shutil.copyfileobj(reader, writer)
