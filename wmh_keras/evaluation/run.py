@@ -168,6 +168,9 @@ def _finish(
 ) -> Evaluation:
     if not output.skip_invalid or not outcome.results:
         raise_problems(outcome.problems)
+    # One order, wherever the volumes come from: tables can then be compared.
+    rows = sorted(outcome.results, key=lambda result: result.key.identity)
+    outcome = dataclasses.replace(outcome, results=tuple(rows))
     summary = summarize_cohort(outcome.results, seed=output.seed)
     results_folder.write_results(
         output.output_dir,
