@@ -35,6 +35,7 @@ from tfds_wmh.features import (
     volume_example,
     volume_features,
 )
+from tfds_wmh.record_writing import ReproducibleSerializer, ShownWriter
 
 # About 100 MB a file for thick slices, 200 MB for 1 mm volumes.
 _VOLUMES_PER_FILE = 16
@@ -172,7 +173,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> tfds.core.SplitInfo:
         encoded = ordered_map(self._encode, examples, self._num_workers)
         template = self._get_filename_template(split)
-        serializer = _ReproducibleSerializer(
+        serializer = ReproducibleSerializer(
             self.info.features.get_serialized_info()
         )
         if self.builder_config.name == VOLUMES:
@@ -181,15 +182,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 encoded, num_volumes, template, serializer
             )
         else:
+            example_writer = ShownWriter(
+                self.info.file_format, f"writing, {split}"
+            )
             shuffling_writer = writer.Writer(
                 serializer=serializer,
                 filename_template=template,
                 hash_salt=split,
                 disable_shuffling=False,
-                example_writer=self._example_writer(),
+                example_writer=example_writer,
             )
             for key, example in encoded:
                 shuffling_writer.write(key, example)
+                example_writer.total += 1
             shard_lengths, num_bytes = shuffling_writer.finalize()
         return tfds.core.SplitInfo(
             name=split,
@@ -243,11 +248,3 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> tuple[str, Example]:
         key, example = keyed_example
         return key, self.info.features.encode_example(example)
-
-
-class _ReproducibleSerializer(example_serializer.ExampleSerializer):
-    """Writes the features of an example in a fixed order."""
-
-    def serialize_example(self, example: Example) -> bytes:
-        message = self.get_tf_example(example)
-        return message.SerializeToString(deterministic=True)
