@@ -137,7 +137,7 @@ def read_mask(
         that is not a label; the message lists the values.
     """
     image = _open(path)
-    data = _read_data(image, path, np.float64)
+    data = _read_data(image, path, np.float32)
     _check_finite(data, path)
     return _volume_from(image, _to_labels(data, path, mask_value), path)
 
@@ -306,12 +306,17 @@ def _check_finite(data: np.ndarray, path: str | os.PathLike) -> None:
 def _to_labels(
     data: np.ndarray, path: str | os.PathLike, mask_value: float | None
 ) -> np.ndarray:
+    """Returns uint8 labels; masks are mostly 0, so only the rest is sorted."""
+    marked = data[data != 0]
     # A slope such as 1/255 is stored as float32, so labels come out inexact.
-    rounded = np.round(data)
-    data = np.where(np.abs(data - rounded) < _LABEL_TOLERANCE, rounded, data)
-    values = np.unique(data)
+    rounded = np.round(marked)
+    close = np.abs(marked - rounded) < _LABEL_TOLERANCE
+    marked = np.where(close, rounded, marked)
+    values = np.unique(marked).tolist()
     allowed = {0.0, 1.0, 2.0} if mask_value is None else {0.0, mask_value}
-    if not set(values.tolist()) <= allowed:
+    if not set(values) <= allowed:
+        if marked.size < data.size:
+            values = sorted({0.0, *values})
         shown = ", ".join(f"{value:g}" for value in values[:8])
         more = ", …" if len(values) > 8 else ""
         raise VolumeError(
@@ -320,9 +325,9 @@ def _to_labels(
             f"received {shown}{more}; --mask_value=N names the value that "
             f"stands for WMH"
         )
-    if mask_value is None:
-        return data.astype(np.uint8)
-    return (data == mask_value).astype(np.uint8)
+    labels = np.zeros(data.shape, np.uint8)
+    labels[data != 0] = marked if mask_value is None else marked == mask_value
+    return labels
 
 
 def _volume_from(
