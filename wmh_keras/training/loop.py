@@ -128,7 +128,9 @@ def _compile_model(
     except ValueError as error:
         raise UserError(str(error)) from error
     model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
+        # Named: Keras would count the optimizers of a process in the names
+        # of their variables, by which a checkpoint finds them.
+        optimizer=keras.optimizers.Adam(config.learning_rate, name="adam"),
         loss=VoxelCrossEntropy(config.other_pathology),
         metrics=[PixelAccuracy(), PixelDice()],
         # On TensorFlow, XLA halves the speed of convolutions on a CPU.

@@ -1,0 +1,102 @@
+import dataclasses
+
+import pytest
+from absl import flags
+
+from data_prep.errors import UsageError
+from wmh_keras import train
+from wmh_keras.training.config import TrainingConfig, format_flagfile
+
+
+def parse(*arguments):
+    values = flags.FlagValues()
+    train.define_flags(values)
+    values(["wmh-train", *arguments])
+    return train.config_from(values)
+
+
+def test_no_flags_are_the_defaults():
+    assert parse() == TrainingConfig()
+
+
+def test_each_field_is_a_flag():
+    config = parse("--filters=4,8", "--learning_rate=0.5", "--seed=3")
+    expected = TrainingConfig(filters=(4, 8), learning_rate=0.5, seed=3)
+    assert config == expected
+
+
+def test_the_flagfile_of_a_run_gives_its_config_again(tmp_path):
+    config = TrainingConfig(
+        data_dir="a b", workdir="w", filters=(2, 4), noise_std=0.0, contrast=0.3
+    )
+    path = tmp_path / "flags.cfg"
+    path.write_text(format_flagfile(config))
+    assert parse(f"--flagfile={path}") == config
+    later = parse(f"--flagfile={path}", "--epochs=7")
+    assert later == dataclasses.replace(config, epochs=7)
+
+
+def test_filters_that_are_no_numbers_are_refused():
+    with pytest.raises(flags.IllegalFlagValueError, match="--filters"):
+        parse("--filters=16,wide")
+    with pytest.raises(UsageError, match="--epochs"):
+        parse("--epochs=0")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--data_dir=x"],
+        ["--workdir=x"],
+        ["--data_dir=x", "--workdir=y", "--epochs=0"],
+        ["--data_dir=x", "--workdir=y", "--backend=torch"],
+        ["--data_dir=x", "--workdir=y", "--filters=a"],
+        ["--data_dir=x", "--workdir=y", "--epoch=3"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    assert train.cli(["wmh-train", *arguments]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_data_that_is_not_there_exits_with_1(tmp_path, capsys):
+    code = train.cli(
+        ["wmh-train", f"--data_dir={tmp_path}", f"--workdir={tmp_path / 'w'}"]
+    )
+    assert code == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
+def test_help_explains_every_flag(capsys):
+    assert train.cli(["wmh-train", "--help"]) == 0
+    text = capsys.readouterr().out
+    for field in dataclasses.fields(TrainingConfig):
+        assert f"--{field.name}" in text
+        assert field.metadata["help"][:20] in text
+
+
+@pytest.mark.parametrize("name", ["unet.cfg", "demo.cfg"])
+def test_the_recipes_are_found_and_explained(name):
+    path = train.FLAGFILE_DIR / name
+    config = parse(f"--flagfile={path}")
+    head = path.read_text().split("\n\n")[0]
+    for word in ("Command:", "Hardware:", "Time:", "Score:"):
+        assert f"# {word}" in head
+    if name == "unet.cfg":
+        assert config == TrainingConfig()
+
+
+def test_the_paper_s_recipe_says_every_number_itself():
+    text = (train.FLAGFILE_DIR / "unet.cfg").read_text()
+    for line in (
+        "--filters=16,32,64,128,256",
+        "--epochs=200",
+        "--global_batch_size=32",
+        "--learning_rate=0.0003",
+        "--plateau_epochs=30",
+        "--plateau_factor=0.9",
+        "--stop_epochs=60",
+    ):
+        assert line in text.splitlines()

@@ -1,0 +1,79 @@
+import dataclasses
+
+import pytest
+
+from data_prep.errors import UsageError
+from wmh_keras.training.config import (
+    TrainingConfig,
+    differences,
+    format_flagfile,
+)
+
+
+def test_the_defaults_are_the_paper_s():
+    config = TrainingConfig()
+    assert config.epochs == 200
+    assert config.global_batch_size == 32
+    assert config.learning_rate == 3e-4
+    assert config.plateau_epochs == 30
+    assert config.plateau_factor == 0.9
+    assert config.stop_epochs == 60
+    assert config.threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("global_batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1.0),
+        ("plateau_factor", 1.5),
+        ("vertical_flip", 1.1),
+        ("noise_std", -0.1),
+        ("noise_std", float("nan")),
+        ("scaling", 1.0),
+        ("threshold", 0.0),
+        ("filters", (16, 0)),
+        ("steps_per_epoch", -1),
+        ("validation_every", 201),
+        ("other_pathology", "lesion"),
+        ("backend", "torch"),
+        ("dtype", "float16"),
+        ("seed", -1),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(UsageError, match=f"--{name}: expected"):
+        TrainingConfig(**{name: value})
+
+
+def test_a_flagfile_has_every_field():
+    config = TrainingConfig(filters=(4, 8), train_split="train+extra")
+    lines = format_flagfile(config).splitlines()
+    names = [f.name for f in dataclasses.fields(TrainingConfig)]
+    assert [line.split("=")[0] for line in lines] == [f"--{n}" for n in names]
+    assert "--filters=4,8" in lines
+    assert "--train_split=train+extra" in lines
+    assert "--learning_rate=0.0003" in lines
+
+
+def test_differences_name_both_values():
+    old, new = TrainingConfig(seed=1), TrainingConfig(seed=2, contrast=0.0)
+    assert differences(old.to_flags(), new.to_flags()) == [
+        "--seed: was '1', now '2'",
+        "--contrast: was '0.1', now '0.0'",
+    ]
+
+
+def test_paths_and_the_number_of_epochs_may_change():
+    old = TrainingConfig(data_dir="a", workdir="b", epochs=5)
+    new = TrainingConfig(data_dir="c", workdir="d", epochs=9)
+    assert differences(old.to_flags(), new.to_flags()) == []
+
+
+def test_a_flag_that_only_one_version_has_is_a_difference():
+    flags = TrainingConfig().to_flags()
+    assert differences(flags, {**flags, "shear": "1"}) == [
+        "--shear: was 'absent', now '1'"
+    ]
