@@ -1,9 +1,18 @@
-"""The flags of the program `wmh-prepare`."""
+"""The flags of the program `wmh-prepare`, and what they come to."""
+
+import os
+from pathlib import Path
+from typing import Any
 
 from absl import flags
 
+from data_prep.errors import UsageError
 from data_prep.flag_groups import define_input_flags, define_preprocess_flags
-from data_prep.splits import DEFAULT_FRACTIONS
+from data_prep.splits import DEFAULT_FRACTIONS, parse_external_sites
+
+# More threads would take memory rather than time: about 0.4 GB each for 1 mm
+# volumes.
+_MAX_WORKERS = 16
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -34,10 +43,53 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_workers",
         0,
-        "Threads, each with a volume or two in memory; 0 takes all cores.",
+        "Threads, each with a volume or two in memory; 0 takes all cores, at "
+        f"most {_MAX_WORKERS}.",
         lower_bound=0,
         flag_values=flag_values,
     )
+
+
+def choices_from(flag_values: flags.FlagValues) -> dict[str, Any]:
+    """Returns what the user chose about splits and sharing; no paths.
+
+    Raises:
+      UsageError: flags that make no sense.
+      UserError: --external_sites that make none.
+    """
+    try:
+        fractions = [float(text) for text in flag_values.fractions]
+    except ValueError as error:
+        raise UsageError(f"--fractions: expected numbers: {error}") from error
+    if flag_values.pseudonym_key and not flag_values.pseudonymize:
+        raise UsageError("--pseudonym_key needs --pseudonymize")
+    sites = parse_external_sites(flag_values.external_sites)
+    return {
+        "fractions": fractions,
+        "seed": flag_values.seed,
+        "external_sites": {name: list(own) for name, own in sites.items()},
+        "pseudonymized": flag_values.pseudonymize,
+    }
+
+
+def pseudonym_key_path(flag_values: flags.FlagValues) -> Path | None:
+    """Returns where the key of the pseudonyms is; None where ids are kept."""
+    # A dry run shows the real ids, and makes no key.
+    if not flag_values.pseudonymize or flag_values.dry_run:
+        return None
+    if flag_values.pseudonym_key:
+        return Path(flag_values.pseudonym_key)
+    data_dir = Path(flag_values.data_dir).resolve()
+    return data_dir.with_name(f"{data_dir.name}.pseudonym_key")
+
+
+def num_workers_from(flag_values: flags.FlagValues) -> int:
+    """Returns the number of threads."""
+    if flag_values.num_workers:
+        return flag_values.num_workers
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+    return min(os.cpu_count() or 1, _MAX_WORKERS)
 
 
 def _define_mask_flags(flag_values: flags.FlagValues) -> None:
