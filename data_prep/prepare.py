@@ -10,7 +10,6 @@ that is stopped leaves nothing behind that could be opened.
   wmh-prepare --input=STUDY --data_dir=DATA
 """
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from data_prep.prepare_flags import (
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from data_prep.pseudonyms import Pseudonyms, read_or_make_key
 from data_prep.splits import assign_splits
+from wmh_keras import distribution
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -92,8 +92,8 @@ def main(flag_values: flags.FlagValues) -> int:
         return EXIT_FAILED if problems else EXIT_OK
 
     def write(folder: Path) -> dict[str, VolumeSummary]:
-        # Only now: TensorFlow takes seconds to import, and greets at length.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+        # Only now: TensorFlow takes seconds to import.
+        distribution.import_tensorflow()
         from tfds_wmh.writing import write_datasets
 
         return write_datasets(plan, folder, num_workers)

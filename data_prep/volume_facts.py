@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_prep.check_result import VolumeFacts
+from data_prep.grid_json import grid_to_json
 from data_prep.volume import Volume
 
 _PROFILE_PARTS = 64
@@ -48,11 +49,12 @@ def fingerprint(flair: Volume) -> str:
 
 
 def content_sha256(flair: Volume, mask: Volume | None) -> str:
-    """SHA-256 of voxels, labels, shape, affine and unit of length."""
-    arrays = [flair.data, flair.affine]
-    if mask is not None:
-        arrays.append(mask.data)
-    return _sha256(arrays, flair.space_unit)
+    """SHA-256 of the voxels and the whole grids of a FLAIR and its mask."""
+    volumes = [flair] if mask is None else [flair, mask]
+    return _sha256(
+        [volume.data for volume in volumes],
+        "\n".join(grid_to_json(volume) for volume in volumes),
+    )
 
 
 def voxel_profile(data: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+import tempfile
 
 from data_prep.errors import UserError
 
@@ -71,7 +72,36 @@ def choose_engine(engine: str) -> str:
     if engine == "auto":
         engine = _loaded_backend() or _fastest_backend()
     select_backend(engine)
+    if engine == "tensorflow":
+        import_tensorflow()
     return engine
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the greetings of its C++ libraries.
+
+    They go to the file descriptor of stderr, past any setting, and bury what
+    a program has to say. Where the import fails they are shown after all.
+    Call it after `select_backend`, since TensorFlow imports Keras.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as greetings:
+            os.dup2(greetings.fileno(), 2)
+            try:
+                import tensorflow  # noqa: F401
+            except BaseException:
+                greetings.seek(0)
+                os.write(stderr, greetings.read())
+                raise
+            finally:
+                os.dup2(stderr, 2)
+    finally:
+        os.close(stderr)
 
 
 def set_up_devices() -> Devices:

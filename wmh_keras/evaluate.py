@@ -52,6 +52,7 @@ def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
 
     def load_segmenter(info):  # noqa: ANN001, ANN202  (its type imports Keras)
         engine = distribution.choose_engine(flag_values.engine)
+        distribution.import_tensorflow()
         if engine == "jax":
             distribution.hide_accelerators_from_tensorflow()
         from wmh_keras.inference.segmenter import Segmenter

@@ -77,6 +77,7 @@ def main(flag_values: flags.FlagValues) -> int:
     require(flag_values, "data_dir", "workdir")
     config = config_from(flag_values)
     distribution.select_backend(config.backend)
+    distribution.import_tensorflow()
     # Only now: Keras takes its backend at its first import.
     from wmh_keras.reporting.curves import draw_curves
     from wmh_keras.training.loop import train
