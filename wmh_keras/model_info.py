@@ -1,6 +1,7 @@
 """What a model is: the content of model.json, and its checks."""
 
 import dataclasses
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +15,18 @@ FORMAT = 1
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def subject_digest(subject_id: str) -> str:
+    """Returns 16 hexadecimal digits that stand for a subject.
+
+    They tell whether a model has seen a subject whose id is known, without
+    listing the ids. Whoever guesses an id can check the guess: prepare with
+    pseudonyms where the ids themselves are confidential.
+    """
+    return hashlib.sha256(
+        f"wmh-keras subject {subject_id}".encode()
+    ).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +48,8 @@ class ModelInfo:
       threshold: Probability from which a voxel counts as lesion.
       min_lesion_mm3: Smaller predicted lesions are removed; 0 keeps all.
       data_identity: Identity of the prepared data it was trained on.
+      seen_subjects: subject_digest of everyone it was fitted or validated on,
+        sorted.
       scores: Scores on the validation subjects, such as val_dice.
       versions: Versions of the packages that wrote the model.
       members: The weights, one or more.
@@ -48,6 +63,7 @@ class ModelInfo:
     threshold: float = 0.5
     min_lesion_mm3: float = 0.0
     data_identity: str = ""
+    seen_subjects: tuple[str, ...] = ()
     scores: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     members: tuple[Member, ...] = ()
@@ -64,6 +80,7 @@ class ModelInfo:
             "threshold": self.threshold,
             "min_lesion_mm3": self.min_lesion_mm3,
             "data_identity": self.data_identity,
+            "seen_subjects": list(self.seen_subjects),
             "scores": files.nan_to_none(dict(self.scores)),
             "versions": dict(self.versions),
             "members": [
@@ -123,6 +140,7 @@ def parse_model_info(content: object, folder: Path) -> ModelInfo:
         threshold=_number(content, "threshold", 0.0, 1.0),
         min_lesion_mm3=_number(content, "min_lesion_mm3", 0.0, math.inf),
         data_identity=_checked(content, "data_identity", str),
+        seen_subjects=tuple(map(str, _checked(content, "seen_subjects", list))),
         scores=_checked(content, "scores", dict),
         versions=_checked(content, "versions", dict),
         members=members,

@@ -1,6 +1,7 @@
 """The program as a user runs it, on files and on a model."""
 
 import csv
+import dataclasses
 import json
 
 import nibabel as nib
@@ -394,14 +395,17 @@ def test_training_subjects_are_warned_of(
     from data_prep.preprocess import PreprocessConfig
     from wmh_keras import artifacts
     from wmh_keras.datasets import open_prepared_data
-    from wmh_keras.model_info import ModelInfo
+    from wmh_keras.model_info import ModelInfo, subject_digest
 
+    data = open_prepared_data(cohort / "data")
+    trained = {record.subject_id for record in data.select("train")}
     model = tmp_path / "model"
     info = ModelInfo(
         network="unet",
         network_arguments={"side": 32, "channels": 1, "filters": [2]},
         preprocess=PreprocessConfig(side=32),
-        data_identity=open_prepared_data(cohort / "data").identity,
+        data_identity=data.identity,
+        seen_subjects=tuple(sorted(map(subject_digest, trained))),
     )
     artifacts.save_model(model, [bright_model], info)
     flags = model_flags(cohort, model, tmp_path / "out")
@@ -411,6 +415,13 @@ def test_training_subjects_are_warned_of(
     flags = model_flags(cohort, model, tmp_path / "unseen")
     assert evaluate(*flags) == 0
     assert summary_of(tmp_path / "unseen")["warnings"] == []
+
+    info = dataclasses.replace(info, data_identity="that of another cohort")
+    artifacts.save_model(model, [bright_model], info)
+    flags = model_flags(cohort, model, tmp_path / "other")
+    assert evaluate(*flags, "--split=train") == 0
+    (warning,) = summary_of(tmp_path / "other")["warnings"]
+    assert "unless other people bear the same ids" in warning
 
 
 def test_no_such_split_data_or_model(

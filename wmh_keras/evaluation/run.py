@@ -30,14 +30,13 @@ from wmh_keras.evaluation.request import (
     Output,
 )
 from wmh_keras.inference import postprocess
-from wmh_keras.model_info import ModelInfo
+from wmh_keras.model_info import ModelInfo, subject_digest
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
     from wmh_keras.inference.segmenter import Segmenter
 
 # What a training reads from by default.
-_TRAINING_SPLITS = ("train", "validation")
 
 
 def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
@@ -137,26 +136,29 @@ def evaluate_model(
 def find_training_overlap(
     info: ModelInfo, data: PreparedData, records: Sequence[VolumeRecord]
 ) -> tuple[str, ...]:
-    """Warns where a model is evaluated on what it was trained with.
+    """Warns where a model is evaluated on subjects that it has seen.
 
-    Known only for the data set that the model was trained on, by its
-    identity, and for its default training splits.
+    Fitted or validated on: both make the scores too good. In another data
+    set than the model's, equal ids may be other people, and the warning says
+    so.
 
     Returns:
-        One warning a split; empty where there is no overlap to be seen.
+        At most one warning; empty where no id has been seen.
     """
-    if info.data_identity != data.identity:
+    seen = set(info.seen_subjects)
+    subjects = sorted(
+        {r.subject_id for r in records if subject_digest(r.subject_id) in seen}
+    )
+    if not subjects:
         return ()
-    warnings = []
-    for split in _TRAINING_SPLITS:
-        subjects = {r.subject_id for r in records if r.split == split}
-        if subjects:
-            warnings.append(
-                f"{len(subjects)} of the evaluated subjects are in the split "
-                f"{split} of the data that the model was trained on: the "
-                "scores are not those of unseen subjects"
-            )
-    return tuple(warnings)
+    shown = ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")
+    consequence = "the scores are not those of unseen subjects"
+    if info.data_identity != data.identity:
+        consequence += ", unless other people bear the same ids here"
+    return (
+        f"{len(subjects)} of the evaluated subjects ({shown}) were in the "
+        f"training or validation of the model: {consequence}",
+    )
 
 
 def _finish(

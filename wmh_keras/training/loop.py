@@ -11,7 +11,7 @@ from data_prep.errors import UserError
 from wmh_keras import artifacts, distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.inference.segmenter import Segmenter
-from wmh_keras.model_info import ModelInfo
+from wmh_keras.model_info import ModelInfo, subject_digest
 from wmh_keras.models import build_model
 from wmh_keras.training import callbacks
 from wmh_keras.training.augmentation import AugmentationConfig
@@ -69,6 +69,7 @@ def train(config: TrainingConfig) -> TrainingResult:
     training, validation = choose_records(data, config)
     stream = _training_stream(data, training, config)
     arguments = _network_arguments(data, config)
+    info = _model_info(config, data, arguments, (*training, *validation))
     devices = distribution.set_up_devices()
     distribution.check_batch_size(config.global_batch_size, devices.count)
     with locked(Path(config.workdir)):
@@ -77,7 +78,7 @@ def train(config: TrainingConfig) -> TrainingResult:
         # Not 0: tf.data then refuses seeds that are tensors.
         keras.utils.set_random_seed(config.seed + 1)
         model = _compile_model(config, arguments)
-        run = _Run(config, data, stream, fingerprint, arguments, checkpoint)
+        run = _Run(config, data, stream, fingerprint, info, checkpoint)
         if checkpoint is not None:
             restore_checkpoint(checkpoint, model)
         run.fit(model, validation)
@@ -120,6 +121,24 @@ def _network_arguments(
     }
 
 
+def _model_info(
+    config: TrainingConfig,
+    data: PreparedData,
+    arguments: Mapping[str, Any],
+    records: Sequence[VolumeRecord],
+) -> ModelInfo:
+    subjects = {record.subject_id for record in records}
+    return ModelInfo(
+        network=config.network,
+        network_arguments=arguments,
+        preprocess=data.preprocess_config,
+        threshold=config.threshold,
+        min_lesion_mm3=config.min_lesion_mm3,
+        data_identity=data.identity,
+        seen_subjects=tuple(sorted(map(subject_digest, subjects))),
+    )
+
+
 def _compile_model(
     config: TrainingConfig, arguments: Mapping[str, Any]
 ) -> keras.Model:
@@ -148,14 +167,14 @@ class _Run:
         data: PreparedData,
         stream: TrainingStream,
         fingerprint: str,
-        arguments: Mapping[str, Any],
+        info: ModelInfo,
         checkpoint: Checkpoint | None,
     ) -> None:
         self.config = config
         self.data = data
         self.stream = stream
         self.fingerprint = fingerprint
-        self.arguments = arguments
+        self.info = info
         self.workdir = Path(config.workdir)
         self.schedule = Schedule(config.plateau_epochs, config.stop_epochs)
         self.rows: list[dict[str, Any]] = []
@@ -234,15 +253,8 @@ class _Run:
     def _keep_model(
         self, model: keras.Model, scores: Mapping[str, float]
     ) -> None:
-        info = ModelInfo(
-            network=self.config.network,
-            network_arguments=self.arguments,
-            preprocess=self.data.preprocess_config,
-            threshold=self.config.threshold,
-            min_lesion_mm3=self.config.min_lesion_mm3,
-            data_identity=self.data.identity,
-            scores=scores,
-        )
         artifacts.save_model(
-            self.workdir / artifacts.MODEL_FOLDER, [model], info
+            self.workdir / artifacts.MODEL_FOLDER,
+            [model],
+            dataclasses.replace(self.info, scores=scores),
         )
