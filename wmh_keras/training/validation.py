@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from tqdm import tqdm
 
 from data_prep.preprocess import (
     PreparedVolume,
@@ -83,7 +84,14 @@ class VolumeValidation:
         dice_by_subject = defaultdict(list)
         loss_sum, voxels = 0.0, 0
         counts = pixel.PixelCounts(0, 0, 0, 0)
-        for volume in self._volumes():
+        for volume in tqdm(
+            self._volumes(),
+            total=len(self._records),
+            desc="validating",
+            unit="volume",
+            leave=False,
+            disable=None,  # shown in a terminal only
+        ):
             probability = self._segmenter.predict_slices(volume.prepared.slices)
             prepared_mask = volume.prepared.mask
             loss, counted = cross_entropy(prepared_mask, probability)

@@ -20,8 +20,8 @@ def small_data_dir(tmp_path_factory) -> Path:
     """Slices of side 32: six heads of six slices, three of them to fit."""
     from data_prep import prepare
     from data_prep.files import write_csv
+    from data_prep.nifti import write_image, write_mask
     from data_prep.phantom import PhantomConfig, make_phantom
-    from data_prep.volume import write_image, write_mask
 
     folder = tmp_path_factory.mktemp("small")
     config = PhantomConfig(shape=(26, 30, 6), spacing_mm=(6.6, 6.6, 20.0))

@@ -20,7 +20,7 @@ def make_config(data_dir, workdir, **changes):
         **{
             "data_dir": str(data_dir),
             "workdir": str(workdir),
-            "filters": (4, 8),
+            "filters": (4,),
             "epochs": 3,
             "global_batch_size": 6,
             "learning_rate": 0.02,
@@ -96,7 +96,7 @@ def test_the_best_model_is_kept_with_what_belongs_to_it(
     assert info.network_arguments == {
         "side": 32,
         "channels": 1,
-        "filters": [4, 8],
+        "filters": [4],
     }
 
 

@@ -23,7 +23,7 @@ class Program:
         self.arguments = [
             f"--data_dir={data_dir}",
             f"--workdir={workdir}",
-            "--filters=4,8",
+            "--filters=4",
             f"--epochs={EPOCHS}",
             # More batches than a pass has, and no whole number of passes.
             "--steps_per_epoch=11",
