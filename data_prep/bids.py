@@ -16,7 +16,7 @@ from data_prep.listing import (
     is_own_folder,
     read_description,
 )
-from data_prep.volume import is_nifti
+from data_prep.nifti import is_nifti
 
 _FLAIR_PLACES = ("sub-*/anat", "sub-*/ses-*/anat")
 _PARTICIPANT_FIELDS = ("split", *METADATA_FIELDS)

@@ -13,7 +13,7 @@ from data_prep.listing import (
     is_own_folder,
     visible_folders,
 )
-from data_prep.volume import is_nifti
+from data_prep.nifti import is_nifti
 
 MaskFile = BidsName
 

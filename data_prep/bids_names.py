@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep.volume import nifti_stem
+from data_prep.nifti import nifti_stem
 
 _ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9.+]+)")
 # Entities that say which acquisition a file belongs to; the others (space,

@@ -26,7 +26,7 @@ from data_prep.folders import (
 )
 from data_prep.listing import is_own_folder, list_images
 from data_prep.manifest import is_manifest, read_manifest
-from data_prep.volume import is_nifti
+from data_prep.nifti import is_nifti
 
 __all__ = ["Case", "find_cases", "find_images", "is_bids_dataset"]
 

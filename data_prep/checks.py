@@ -18,9 +18,10 @@ from data_prep.check_result import (
 )
 from data_prep.cohort_checks import problems_between, warnings_between
 from data_prep.errors import UserError, VolumeError
+from data_prep.nifti import read_mask, read_volume
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
-from data_prep.volume import Volume, check_same_grid, read_mask, read_volume
+from data_prep.volume import Volume, check_same_grid
 from data_prep.volume_facts import (
     content_sha256,
     fingerprint,
@@ -59,7 +60,7 @@ def check_cases(
 
     Args:
       cases: the cases; excluded ones are passed through unread.
-      mask_value: see `volume.read_mask`.
+      mask_value: see `nifti.read_mask`.
       progress: shows a bar on stderr.
       max_workers: threads; by default the cores, at most 8.
 
@@ -100,7 +101,7 @@ def check_case(case: Case, *, mask_value: float | None = None) -> CaseCheck:
 
     Args:
       case: the case; an excluded one is passed through unread.
-      mask_value: see `volume.read_mask`.
+      mask_value: see `nifti.read_mask`.
 
     Returns:
       The result; problems of FLAIR, mask and labels are all in it.

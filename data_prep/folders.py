@@ -17,7 +17,7 @@ from data_prep.listing import (
     list_images,
     visible_folders,
 )
-from data_prep.volume import is_nifti, nifti_stem
+from data_prep.nifti import is_nifti, nifti_stem
 
 FlairConverter = Callable[[Path], Path | None]
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.volume import is_nifti, nifti_stem
+from data_prep.nifti import is_nifti, nifti_stem
 
 PROGRAM_NAME = "wmh-keras"  # the GeneratedBy name of this program's output
 

@@ -14,7 +14,8 @@ import nibabel as nib
 import numpy as np
 
 from data_prep.files import write_json, write_text
-from data_prep.volume import Volume, write_image, write_mask
+from data_prep.nifti import write_image, write_mask
+from data_prep.volume import Volume
 
 # Semi-axes in mm: right, anterior, superior.
 _SCALP_MM = (76.0, 94.0, 80.0)

@@ -12,9 +12,10 @@ from data_prep.case import Case
 from data_prep.data_folder import FORMAT_VERSION
 from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
+from data_prep.nifti import read_mask, read_volume
 from data_prep.preprocess import PreprocessConfig
 from data_prep.splits import SPLITS, UNLABELLED, split_of
-from data_prep.volume import Volume, read_mask, read_volume
+from data_prep.volume import Volume
 
 PLAN_FILE = "plan.json"
 

@@ -1,22 +1,17 @@
-"""Volumes and masks: the only place that opens and writes image files."""
+"""Volumes: voxels on a grid in the world, and when two grids are one."""
 
 import dataclasses
-import os
-import zlib
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 from data_prep.errors import VolumeError
-from data_prep.files import write_atomically
 
-_SUFFIXES = (".nii.gz", ".nii")
-_MM_PER_UNIT = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
+# NIfTI's words for units of length.
+MM_PER_UNIT = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
 # Below this an axis has no direction left, or two axes nearly coincide.
 _MIN_SPACING_MM = 1e-4
 _MIN_DETERMINANT = 1e-2
-_LABEL_TOLERANCE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Volume:
     def affine_mm(self) -> np.ndarray:
         """(4, 4) float64, voxel indices to world millimetres."""
         affine = np.array(self.affine, np.float64)
-        affine[:3] *= _MM_PER_UNIT[self.space_unit]
+        affine[:3] *= MM_PER_UNIT[self.space_unit]
         return affine
 
     @property
@@ -77,92 +72,6 @@ class Volume:
                 f"expected data of shape {self.shape}, received {data.shape}"
             )
         return dataclasses.replace(self, data=data)
-
-
-def is_nifti(path: str | os.PathLike) -> bool:
-    """Tells by its name whether a file is NIfTI (.nii or .nii.gz)."""
-    return os.fspath(path).lower().endswith(_SUFFIXES)
-
-
-def nifti_stem(path: str | os.PathLike) -> str:
-    """Returns the file's name without folder and .nii or .nii.gz."""
-    name = Path(path).name
-    for suffix in _SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
-
-
-def read_volume(path: str | os.PathLike) -> Volume:
-    """Reads a FLAIR (or other) image with its scaling applied.
-
-    Args:
-      path: a .nii or .nii.gz file with three axes (further axes of length 1
-        are dropped) and a usable affine.
-
-    Returns:
-      The volume, float32, finite everywhere, not constant.
-
-    Raises:
-      VolumeError: the file is missing, truncated or no NIfTI; it is not 3-D,
-        or has colours or complex values; it has no affine or a degenerate
-        one; a voxel is NaN or infinite; all voxels are equal.
-    """
-    image = _open(path)
-    data = _read_data(image, path, np.float32)
-    _check_finite(data, path)
-    if data.min() == data.max():
-        raise VolumeError(
-            f"{path}: expected an image, received the same value "
-            f"({data.flat[0]:g}) in every voxel"
-        )
-    return _volume_from(image, data, path)
-
-
-def read_mask(
-    path: str | os.PathLike, mask_value: float | None = None
-) -> Volume:
-    """Reads a mask: 0 background, 1 WMH, 2 other pathology.
-
-    Args:
-      path: a .nii or .nii.gz file, of any number type.
-      mask_value: where given, the value that stands for WMH in the file (255,
-        say): it becomes 1, and only it and 0 are allowed.
-
-    Returns:
-      The mask, uint8. It may be empty.
-
-    Raises:
-      VolumeError: as for `read_volume` (a constant mask is fine), or a value
-        that is not a label; the message lists the values.
-    """
-    image = _open(path)
-    data = _read_data(image, path, np.float32)
-    _check_finite(data, path)
-    return _volume_from(image, _to_labels(data, path, mask_value), path)
-
-
-def read_probability(path: str | os.PathLike) -> Volume:
-    """Reads a probability map; unlike an image it may be constant.
-
-    Args:
-      path: a .nii or .nii.gz file, as for `read_volume`.
-
-    Returns:
-      The map, float32, 0 to 1.
-
-    Raises:
-      VolumeError: as for `read_volume`, or a value outside 0 to 1.
-    """
-    image = _open(path)
-    data = _read_data(image, path, np.float32)
-    _check_finite(data, path)
-    if data.min() < 0 or data.max() > 1:
-        raise VolumeError(
-            f"{path}: expected probabilities from 0 to 1, received values "
-            f"from {data.min():g} to {data.max():g}"
-        )
-    return _volume_from(image, data, path)
 
 
 def check_same_grid(
@@ -192,173 +101,16 @@ def check_same_grid(
         )
 
 
-def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
-    """Writes labels as uint8 with scaling 1, on the grid of `like`.
+def check_affine(volume: Volume, name: str) -> None:
+    """Checks that the axes of a volume span space.
 
     Args:
-      path: .nii or .nii.gz; replaced atomically.
-      mask: (x, y, z), the values 0 to 255 as any integer or bool type.
-      like: gives shape, affine, unit and codes.
+      volume: its affine counts.
+      name: the file, for the message.
 
     Raises:
-      VolumeError: another shape, or values that uint8 cannot hold.
+      VolumeError: an axis has no length, two coincide, or an entry is NaN.
     """
-    mask = np.asarray(mask)
-    if mask.dtype.kind not in "bui" or mask.min() < 0 or mask.max() > 255:
-        raise VolumeError(
-            f"{path}: expected labels from 0 to 255, received {mask.dtype} "
-            f"from {mask.min()} to {mask.max()}"
-        )
-    _write(path, mask.astype(np.uint8), like)
-
-
-def write_probability(
-    path: str | os.PathLike, probability: np.ndarray, like: Volume
-) -> None:
-    """Writes a probability map as unscaled float32, on the grid of `like`.
-
-    Args:
-      path: .nii or .nii.gz; replaced atomically.
-      probability: (x, y, z), from 0 to 1.
-      like: gives shape, affine, unit and codes.
-
-    Raises:
-      VolumeError: another shape, or a value outside 0 to 1 (NaN included).
-    """
-    probability = np.asarray(probability, np.float32)
-    if not (probability.min() >= 0 and probability.max() <= 1):
-        raise VolumeError(
-            f"{path}: expected probabilities from 0 to 1, received values "
-            f"from {probability.min()} to {probability.max()}"
-        )
-    _write(path, probability, like)
-
-
-def write_image(
-    path: str | os.PathLike, data: np.ndarray, like: Volume
-) -> None:
-    """Writes any image as unscaled float32, on the grid of `like`."""
-    _write(path, np.asarray(data, np.float32), like)
-
-
-def _write(path: str | os.PathLike, data: np.ndarray, like: Volume) -> None:
-    if data.shape != like.shape:
-        raise VolumeError(
-            f"{path}: expected shape {like.shape}, received {data.shape}"
-        )
-    image = nib.Nifti1Image(data, like.affine)
-    image.set_data_dtype(data.dtype)
-    image.header.set_slope_inter(1, 0)
-    image.header.set_xyzt_units(xyz=like.space_unit)
-    image.set_sform(like.affine, code=like.sform_code)
-    qform = like.affine if like.qform is None else like.qform
-    image.set_qform(qform, code=like.qform_code, strip_shears=True)
-    with write_atomically(path) as temporary:
-        image.to_filename(temporary)
-
-
-def _open(path: str | os.PathLike) -> nib.Nifti1Image:
-    try:
-        image = nib.load(path)
-    except FileNotFoundError as error:
-        raise VolumeError(f"{path}: no such file") from error
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
-        raise VolumeError(f"{path}: not a readable NIfTI: {error}") from error
-    except (zlib.error, ValueError, nib.spatialimages.HeaderDataError) as error:
-        raise VolumeError(f"{path}: not a readable NIfTI: {error}") from error
-    if not isinstance(image, nib.Nifti1Pair):  # Nifti2 is a subclass
-        raise VolumeError(
-            f"{path}: expected NIfTI (.nii, .nii.gz), received "
-            f"{type(image).__name__}"
-        )
-    return image
-
-
-def _read_data(
-    image: nib.Nifti1Image, path: str | os.PathLike, dtype: type
-) -> np.ndarray:
-    stored = image.get_data_dtype()
-    if stored.kind not in "iuf":
-        raise VolumeError(
-            f"{path}: expected one number a voxel, received {stored} (colour "
-            f"or complex values)"
-        )
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3 or 0 in shape:
-        raise VolumeError(
-            f"{path}: expected a 3-D volume, received shape {image.shape}"
-        )
-    try:
-        data = image.get_fdata(dtype=dtype, caching="unchanged")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise VolumeError(f"{path}: truncated or damaged: {error}") from error
-    return np.ascontiguousarray(data.reshape(shape))
-
-
-def _check_finite(data: np.ndarray, path: str | os.PathLike) -> None:
-    count = data.size - int(np.isfinite(data).sum())
-    if count:
-        raise VolumeError(f"{path}: {count} voxels are NaN or infinite")
-
-
-def _to_labels(
-    data: np.ndarray, path: str | os.PathLike, mask_value: float | None
-) -> np.ndarray:
-    """Returns uint8 labels; masks are mostly 0, so only the rest is sorted."""
-    marked = data[data != 0]
-    # A slope such as 1/255 is stored as float32, so labels come out inexact.
-    rounded = np.round(marked)
-    close = np.abs(marked - rounded) < _LABEL_TOLERANCE
-    marked = np.where(close, rounded, marked)
-    values = np.unique(marked).tolist()
-    allowed = {0.0, 1.0, 2.0} if mask_value is None else {0.0, mask_value}
-    if not set(values) <= allowed:
-        if marked.size < data.size:
-            values = sorted({0.0, *values})
-        shown = ", ".join(f"{value:g}" for value in values[:8])
-        more = ", …" if len(values) > 8 else ""
-        raise VolumeError(
-            f"{path}: expected the labels "
-            f"{', '.join(f'{value:g}' for value in sorted(allowed))}, "
-            f"received {shown}{more}; --mask_value=N names the value that "
-            f"stands for WMH"
-        )
-    labels = np.zeros(data.shape, np.uint8)
-    labels[data != 0] = marked if mask_value is None else marked == mask_value
-    return labels
-
-
-def _volume_from(
-    image: nib.Nifti1Image, data: np.ndarray, path: str | os.PathLike
-) -> Volume:
-    header = image.header
-    sform_code, qform_code = (
-        int(header["sform_code"]),
-        int(header["qform_code"]),
-    )
-    if sform_code == 0 and qform_code == 0:
-        raise VolumeError(
-            f"{path}: no affine (sform and qform code are both 0): left and "
-            f"right cannot be told; set the orientation with the program that "
-            f"made the file"
-        )
-    unit = header.get_xyzt_units()[0]
-    qform = image.get_qform() if qform_code and sform_code else None
-    volume = Volume(
-        data=data,
-        affine=np.array(image.affine, np.float64),
-        space_unit=unit if unit in _MM_PER_UNIT else "unknown",
-        sform_code=sform_code,
-        qform_code=qform_code,
-        qform=qform,
-    )
-    _check_affine(volume, path)
-    return volume
-
-
-def _check_affine(volume: Volume, path: str | os.PathLike) -> None:
     matrix = volume.affine_mm[:3, :3]
     if np.isfinite(volume.affine).all():
         spacing = np.linalg.norm(matrix, axis=0)
@@ -369,6 +121,6 @@ def _check_affine(volume: Volume, path: str | os.PathLike) -> None:
         ):
             return
     raise VolumeError(
-        f"{path}: degenerate affine, its axes do not span space: "
+        f"{name}: degenerate affine, its axes do not span space: "
         f"{np.round(volume.affine[:3], 4).tolist()}"
     )

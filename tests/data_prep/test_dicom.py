@@ -7,7 +7,7 @@ import pytest
 from data_prep.cases import find_cases, find_images
 from data_prep.dicom_series import choose_flair, has_dicom_files, list_series
 from data_prep.errors import UserError
-from data_prep.volume import read_volume
+from data_prep.nifti import read_volume
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("dcm2niix")

@@ -5,8 +5,9 @@ import pytest
 
 from data_prep import make_phantoms
 from data_prep.geometry import slice_geometry
+from data_prep.nifti import read_mask, read_volume
 from data_prep.phantom import PhantomConfig, make_phantom
-from data_prep.volume import check_same_grid, read_mask, read_volume
+from data_prep.volume import check_same_grid
 
 CONFIG = PhantomConfig(shape=(48, 56, 10), spacing_mm=(3.8, 3.8, 12))
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from data_prep.files import read_csv, read_json, write_csv
+from data_prep.nifti import write_image, write_mask
 from data_prep.prepare import cli
-from data_prep.volume import Volume, write_image, write_mask
+from data_prep.volume import Volume
 
 SUBJECTS = [f"pat{number:02d}" for number in range(8)]
 
@@ -163,7 +164,7 @@ def test_again_changes_nothing_and_another_is_refused(study, tmp_path, capsys):
 def test_one_changed_voxel_is_another_preparation(study, tmp_path, capsys):
     assert prepare(study, tmp_path / "data") == 0
     path = next(study.rglob("derivatives/**/sub-pat05*_mask.nii.gz"))
-    from data_prep.volume import read_mask
+    from data_prep.nifti import read_mask
 
     mask = read_mask(path)
     mask.data[3, 3, 3] = 1 - mask.data[3, 3, 3]

@@ -17,15 +17,10 @@ import tfds_wmh
 from data_prep.case import Case
 from data_prep.files import write_json
 from data_prep.geometry import SliceGeometry
+from data_prep.nifti import read_mask, read_volume, write_image, write_mask
 from data_prep.preparation import PLAN_FILE, PreparationPlan
 from data_prep.preprocess import PreprocessConfig, volume_to_slices
-from data_prep.volume import (
-    Volume,
-    read_mask,
-    read_volume,
-    write_image,
-    write_mask,
-)
+from data_prep.volume import Volume
 
 SPLITS = {"a1": "train", "a2": "train", "b1": "test"}
 SLICES = {"a1": 5, "a2": 3, "b1": 4}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from data_prep.files import write_json
-from data_prep.volume import read_mask, read_volume, write_image
+from data_prep.nifti import read_mask, read_volume, write_image
 from wmh_keras.predict import cli
 from wmh_keras.prediction.summary import VOLUME_COLUMNS
 

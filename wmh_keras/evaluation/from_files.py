@@ -6,12 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from data_prep.errors import UserError, VolumeError
-from data_prep.volume import (
-    Volume,
-    check_same_grid,
-    read_mask,
-    read_probability,
-)
+from data_prep.nifti import read_mask, read_probability
+from data_prep.volume import Volume, check_same_grid
 from wmh_keras.evaluation.pairs import Pair
 from wmh_keras.evaluation.patient import evaluate_patient
 from wmh_keras.evaluation.problems import Outcome, Problem

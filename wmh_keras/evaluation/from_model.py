@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.errors import UserError
-from data_prep.volume import write_mask, write_probability
+from data_prep.nifti import write_mask, write_probability
 from wmh_keras.datasets import StoredVolume, VolumeRecord
 from wmh_keras.evaluation.patient import VolumeKey, evaluate_patient
 from wmh_keras.evaluation.problems import Outcome, Problem

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from data_prep.case import Case
 from data_prep.errors import UserError
-from data_prep.volume import nifti_stem
+from data_prep.nifti import nifti_stem
 
 _MAX_SHOWN = 20
 

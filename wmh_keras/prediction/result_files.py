@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.files import write_atomically, write_csv
-from data_prep.volume import Volume, write_mask, write_probability
+from data_prep.nifti import write_mask, write_probability
+from data_prep.volume import Volume
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
 from wmh_keras.prediction.lesions import Lesion

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from data_prep.case import Case
 from data_prep.errors import UserError
 from data_prep.files import sha256_of
-from data_prep.volume import Volume, read_volume
+from data_prep.nifti import read_volume
+from data_prep.volume import Volume
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_prep.files import write_csv, write_text
+from data_prep.nifti import nifti_stem
 from data_prep.version import __version__
-from data_prep.volume import nifti_stem
 from wmh_keras.prediction import records
 from wmh_keras.prediction.records import Record
 from wmh_keras.reporting.page import ScanEntry, render_page

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 
 from data_prep.errors import VolumeError
-from data_prep.volume import (
-    Volume,
-    check_same_grid,
+from data_prep.nifti import (
     nifti_stem,
     read_mask,
     read_volume,
     write_mask,
     write_probability,
 )
+from data_prep.volume import Volume, check_same_grid
 
 AFFINE = np.array(
     [
