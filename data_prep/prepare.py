@@ -17,14 +17,16 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep import data_folder, preparation_report
-from data_prep.case_records import sort_checks
 from data_prep.cases import find_cases
 from data_prep.checks import all_problems, check_cases, format_problems
-from data_prep.data_card import VolumeSummary
+from data_prep.dataset import data_folder
+from data_prep.dataset import report as preparation_report
+from data_prep.dataset.case_records import sort_checks
+from data_prep.dataset.data_card import VolumeSummary
+from data_prep.dataset.folder_writing import write_data_folder
+from data_prep.dataset.plan import PreparationPlan
+from data_prep.dataset.pseudonyms import Pseudonyms, read_or_make_key
 from data_prep.flag_groups import preprocess_config_from
-from data_prep.folder_writing import write_data_folder
-from data_prep.preparation import PreparationPlan
 from data_prep.prepare_flags import (
     choices_from,
     define_flags,
@@ -32,7 +34,6 @@ from data_prep.prepare_flags import (
     pseudonym_key_path,
 )
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
-from data_prep.pseudonyms import Pseudonyms, read_or_make_key
 from data_prep.splits import assign_splits
 from wmh_keras import distribution
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.files import read_csv, write_csv
 from data_prep.split_names import (

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_prep import intensity
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.geometry import SliceGeometry, slice_geometry
 from data_prep.grid_json import grid_to_json
 from data_prep.preprocess import PreparedVolume, PreprocessConfig

@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, writer
 
-from data_prep.case import Case
-from data_prep.data_folder import FORMAT_VERSION, SLICES, VOLUMES
-from data_prep.errors import UserError
-from data_prep.ordered_map import ordered_map
-from data_prep.preparation import (
+from data_prep.cases.case import Case
+from data_prep.dataset.data_folder import FORMAT_VERSION, SLICES, VOLUMES
+from data_prep.dataset.ordered_map import ordered_map
+from data_prep.dataset.plan import (
     PLAN_FILE,
     PreparationPlan,
     read_case,
     read_plan,
 )
+from data_prep.errors import UserError
 from data_prep.preprocess import (
     PreparedVolume,
     PreprocessConfig,
@@ -67,7 +67,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "The images are your own. `python -m data_prep.prepare --input=… "
         "--data_dir=DATA` checks them and makes the whole data folder; or put "
-        f"a {PLAN_FILE} (see data_prep.preparation) into manual_dir."
+        f"a {PLAN_FILE} (see data_prep.dataset.plan) into manual_dir."
     )
 
     def __init__(

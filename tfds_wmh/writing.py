@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
 
-from data_prep.case import Case
-from data_prep.data_card import VolumeSummary, summarize_volume
-from data_prep.data_folder import SLICES, VOLUMES
-from data_prep.preparation import PreparationPlan
+from data_prep.cases.case import Case
+from data_prep.dataset.data_card import VolumeSummary, summarize_volume
+from data_prep.dataset.data_folder import SLICES, VOLUMES
+from data_prep.dataset.plan import PreparationPlan
 from data_prep.preprocess import PreparedVolume
 from data_prep.volume import Volume
 from tfds_wmh.tfds_wmh_dataset_builder import Builder

@@ -282,7 +282,8 @@ def test_wrong_flags_are_explained(
 # Kills the program in the middle of the given config, or before a file.
 KILLED_PROGRAM = """
 import os, signal, sys
-from data_prep import prepare, side_files
+from data_prep import prepare
+from data_prep.dataset import side_files
 import tfds_wmh.tfds_wmh_dataset_builder as builder
 moment = sys.argv.pop(1)
 def deadly(module, name, when):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.splits import (
     DEFAULT_FRACTIONS,
@@ -67,7 +67,7 @@ def test_order_does_not_matter_but_the_seed_does():
 
 def test_another_process_with_another_hash_seed_agrees(repository):
     code = (
-        "from data_prep.case import Case\n"
+        "from data_prep.cases.case import Case\n"
         "from data_prep.splits import assign_splits\n"
         "cases = [Case(str(i), (('flair', 'f'),), site=str(i % 3), mask='m')"
         " for i in range(50)]\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
-from data_prep import data_folder
+from data_prep.dataset import data_folder
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep import data_folder
+from data_prep.dataset import data_folder
 from data_prep.errors import UserError
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras.datasets.example_files import Element, ExampleFiles

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep.data_folder import CASES_FILE
+from data_prep.dataset.data_folder import CASES_FILE
 from data_prep.errors import UserError
 from data_prep.files import read_csv, sha256_of
 from data_prep.splits import UNLABELLED

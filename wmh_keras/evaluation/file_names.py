@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
-from data_prep.bids_names import ACQUISITION_KEYS
+from data_prep.cases.bids_names import ACQUISITION_KEYS
 from data_prep.errors import UserError
 from data_prep.nifti import is_nifti, nifti_stem
 from wmh_keras.evaluation.patient import VolumeKey

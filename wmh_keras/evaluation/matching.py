@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data_prep.case import clean_label, without_prefix
+from data_prep.cases.case import clean_label, without_prefix
 from data_prep.errors import UserError
 from data_prep.files import read_csv
 from wmh_keras.evaluation import file_names

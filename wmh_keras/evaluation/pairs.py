@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from data_prep.case import without_prefix
+from data_prep.cases.case import without_prefix
 from data_prep.errors import UserError
 from data_prep.files import read_csv
 from wmh_keras.evaluation.patient import VolumeKey

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from data_prep.cases.listing import PROGRAM_NAME, is_own_folder
 from data_prep.errors import UserError
 from data_prep.files import write_json, write_text
-from data_prep.listing import PROGRAM_NAME, is_own_folder
 from data_prep.version import __version__
 from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Settings

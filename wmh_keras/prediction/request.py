@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.bids import is_bids_dataset, is_derivative
 from data_prep.cases import find_images
+from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.errors import UserError
 from wmh_keras import artifacts, distribution
 from wmh_keras.inference.postprocess import (

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume

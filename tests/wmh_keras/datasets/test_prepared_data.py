@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.case import Case
-from data_prep.case_records import SortedChecks
+from data_prep.cases.case import Case
 from data_prep.checks import check_case
-from data_prep.data_folder import build_data_folder
+from data_prep.dataset.case_records import SortedChecks
+from data_prep.dataset.data_folder import build_data_folder
+from data_prep.dataset.plan import PreparationPlan
+from data_prep.dataset.side_files import write_side_files
 from data_prep.errors import UserError
 from data_prep.nifti import read_mask, read_volume, write_image, write_mask
-from data_prep.preparation import PreparationPlan
 from data_prep.preprocess import PreprocessConfig, volume_to_slices
-from data_prep.side_files import write_side_files
 from data_prep.volume import Volume
 from wmh_keras.datasets import StoredVolume, open_prepared_data
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from wmh_keras.prediction.outputs import plan_jobs
 

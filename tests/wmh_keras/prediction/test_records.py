@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from data_prep.case import Case
+from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.files import sha256_of
 from data_prep.preprocess import PreprocessConfig
