@@ -43,9 +43,10 @@ demo: $(INSTALLED)
 	@echo "5/5  Masks for a new head"
 	$(RUN) -m wmh_keras.predict --input=$(DEMO)/heads/new --model=$(DEMO)/run --output_dir=$(DEMO)/prediction
 	@echo
-	@echo "Mask      $$(ls $(DEMO)/prediction/*_mask.nii.gz $(DEMO)/prediction/*/*/*_mask.nii.gz $(DEMO)/prediction/*/*_mask.nii.gz 2>/dev/null | head -n 1)"
+	@echo "Mask      $$(find $(DEMO)/prediction -name "*_mask.nii.gz" | head -n 1)"
 	@echo "Table     $(DEMO)/evaluation/per_patient.csv"
-	@echo "Picture   $(DEMO)/prediction/index.html"
+	@echo "Picture   $$(find $(DEMO)/prediction -name "*_overview.png" | head -n 1)"
+	@echo "Page      $(DEMO)/prediction/index.html"
 
 test: lint
 	$(RUN) -m pytest
