@@ -8,26 +8,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_prep import intensity
-from data_prep.cases.case import Case
+from data_prep.cases.case import STORED_FIELDS, Case
 from data_prep.geometry import SliceGeometry, slice_geometry
 from data_prep.grid_json import grid_to_json
 from data_prep.preprocess import PreparedVolume, PreprocessConfig
 from data_prep.volume import Volume
 
 Example = dict[str, Any]
-
-_TEXTS = (
-    "volume_id",
-    "subject_id",
-    "session",
-    "run",
-    "site",
-    "split",
-    "scanner",
-    "field_strength",
-    "age",
-    "sex",
-)
 
 
 def slice_features(side: int, channels: int) -> tfds.features.FeaturesDict:
@@ -139,7 +126,7 @@ def _volume_features(channels: int) -> dict[str, Any]:
         )
 
     return {
-        **{name: tfds.features.Text() for name in _TEXTS},
+        **{name: tfds.features.Text() for name in STORED_FIELDS},
         "has_mask": tfds.features.Scalar(
             np.bool_, doc="false: the mask is zeros because there is none"
         ),
@@ -167,7 +154,7 @@ def _about(
     std: Sequence[float],
 ) -> Example:
     return {
-        **{name: getattr(case, name) or "" for name in _TEXTS},
+        **{name: getattr(case, name) or "" for name in STORED_FIELDS},
         "has_mask": case.mask is not None,
         "num_slices": geometry.num_slices,
         "native_shape": np.array(geometry.native_shape, np.int32),

@@ -14,6 +14,21 @@ METADATA_FIELDS = (
 )
 
 
+# What a data set stores of a case as text, and what therefore identifies it.
+STORED_FIELDS = (
+    "volume_id",
+    "subject_id",
+    "session",
+    "run",
+    "site",
+    "split",
+    "scanner",
+    "field_strength",
+    "age",
+    "sex",
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One volume of one subject.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.cases.case import Case
+from data_prep.cases.case import STORED_FIELDS, Case
 from data_prep.dataset.data_folder import FORMAT_VERSION
 from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
@@ -18,20 +18,6 @@ from data_prep.splits import SPLITS, UNLABELLED, split_of
 from data_prep.volume import Volume
 
 PLAN_FILE = "plan.json"
-
-# Fields of a case that its examples carry, and that therefore identify it.
-_STORED_FIELDS = (
-    "volume_id",
-    "subject_id",
-    "session",
-    "run",
-    "site",
-    "split",
-    "scanner",
-    "field_strength",
-    "age",
-    "sex",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +159,7 @@ def plan_identity(
         "format_version": FORMAT_VERSION,
         "preprocess": plan.preprocess.to_json(),
         "cases": [
-            [getattr(case, name) for name in _STORED_FIELDS]
+            [getattr(case, name) for name in STORED_FIELDS]
             + [digests[case.volume_id]]
             for case in plan.cases
         ],

@@ -5,23 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_prep.cases.case import STORED_FIELDS
 from data_prep.dataset.data_folder import CASES_FILE
 from data_prep.errors import UserError
 from data_prep.files import read_csv, sha256_of
 from data_prep.splits import UNLABELLED
-
-_TEXT_FIELDS = (
-    "volume_id",
-    "subject_id",
-    "session",
-    "run",
-    "site",
-    "split",
-    "scanner",
-    "field_strength",
-    "age",
-    "sex",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +65,7 @@ def read_records(data_dir: Path, card: Mapping[str, Any]) -> list[VolumeRecord]:
         )
     return [
         VolumeRecord(
-            **{name: row[name] for name in _TEXT_FIELDS},
+            **{name: row[name] for name in STORED_FIELDS},
             num_slices=int(row["num_slices"]),
             has_mask=row["split"] != UNLABELLED,
         )
