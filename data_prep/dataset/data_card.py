@@ -15,13 +15,14 @@ from data_prep.cases.case import Case
 from data_prep.dataset.data_folder import FORMAT_VERSION
 from data_prep.dataset.plan import PreparationPlan
 from data_prep.preprocess import PreparedVolume
+from data_prep.size_classes import (
+    LARGE_ABOVE_MM3,
+    SMALL_BELOW_MM3,
+    count_by_class,
+)
 from data_prep.version import __version__
 from data_prep.volume import Volume
 
-# Bounds of the lesion classes in mm³: small is below the first, large above
-# the second, as in the paper.
-_SMALL_BELOW_MM3 = 20
-_LARGE_ABOVE_MM3 = 150
 _PACKAGES = (
     "nibabel",
     "numpy",
@@ -181,8 +182,9 @@ def format_data_card(card: Mapping[str, Any]) -> str:
         "",
         "## Reference lesions",
         "",
-        "26-connected in 3-D; small below 20 mm³, large above 150 mm³; the "
-        "volume is the median over volumes.",
+        f"26-connected in 3-D; small below {SMALL_BELOW_MM3:g} mm³, large "
+        f"above {LARGE_ABOVE_MM3:g} mm³; the volume is "
+        "the median over volumes.",
         "",
         "| split | small | medium | large | ml a volume | volumes without |",
         "|---|---|---|---|---|---|",
@@ -237,13 +239,9 @@ def _describe_lesions(volumes: Sequence[VolumeSummary]) -> dict | None:
     if not labelled:
         return None
     sizes = [size for v in labelled for size in v.lesion_sizes_mm3]
-    small = sum(size < _SMALL_BELOW_MM3 for size in sizes)
-    large = sum(size > _LARGE_ABOVE_MM3 for size in sizes)
     return {
         "count": len(sizes),
-        "small": small,
-        "medium": len(sizes) - small - large,
-        "large": large,
+        **count_by_class(sizes),
         "median_ml": statistics.median(v.wmh_ml for v in labelled),
         "total_ml": sum(v.wmh_ml for v in labelled),
         "volumes_without": sum(not v.lesion_sizes_mm3 for v in labelled),

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from wmh_keras.metrics.lesion import label_lesions
+from wmh_keras.metrics.lesion import (
+    bounding_box,
+    label_lesions,
+    lesion_sizes,
+)
 
 # Spacings are stored as float32, so that a lesion of exactly the minimum size
 # may come out smaller by as much.
@@ -49,13 +53,16 @@ def remove_small_lesions(
     """
     check_min_lesion_mm3(min_lesion_mm3)
     mask = np.asarray(mask, np.uint8)
-    if min_lesion_mm3 == 0 or not mask.any():
+    box = bounding_box(mask)
+    if min_lesion_mm3 == 0 or box is None:
         return mask
-    labels, count = label_lesions(mask)
-    sizes_mm3 = np.bincount(labels.ravel(), minlength=count + 1) * voxel_mm3
-    keep = sizes_mm3 >= min_lesion_mm3 * (1 - _RELATIVE_TOLERANCE)
-    keep[0] = False
-    return keep[labels].astype(np.uint8)
+    # Lesions fill a small part of a volume: look at their bounding box alone.
+    labels, count = label_lesions(mask[box])
+    sizes_mm3 = lesion_sizes(labels, count) * voxel_mm3
+    stays = sizes_mm3 >= min_lesion_mm3 * (1 - _RELATIVE_TOLERANCE)
+    result = np.zeros_like(mask)
+    result[box] = np.concatenate([[False], stays])[labels]
+    return result
 
 
 def check_threshold(threshold: float) -> None:

@@ -1,21 +1,14 @@
 """The lesions of one prediction, as a table."""
 
 import dataclasses
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from data_prep.intensity import foreground
+from data_prep.size_classes import size_class
 from data_prep.volume import Volume
 from wmh_keras.metrics.lesion import label_lesions
-
-# Shan et al. (2021): small < 20, medium 20 to 150, large > 150; taken as mm³
-# of 3-D components.
-SMALL_BELOW_MM3 = 20.0
-LARGE_ABOVE_MM3 = 150.0
-SIZE_CLASSES = ("small", "medium", "large")
 
 LESION_COLUMNS = (
     "id",
@@ -30,8 +23,6 @@ LESION_COLUMNS = (
     "mean_probability",
 )
 
-# Header spacings are float32: what is 20 mm³ must not become 19.999999.
-_DECIMALS = 4
 # So much of a lesion has to lie on one side for the lesion to be there.
 _SIDE_SHARE = 0.75
 
@@ -127,20 +118,6 @@ def describe_lesions(
             )
         )
     return lesions
-
-
-def size_class(volume_mm3: float) -> str:
-    """Returns "small", "medium" or "large" by the paper's limits."""
-    volume_mm3 = round(volume_mm3, _DECIMALS)
-    if volume_mm3 < SMALL_BELOW_MM3:
-        return "small"
-    return "large" if volume_mm3 > LARGE_ABOVE_MM3 else "medium"
-
-
-def count_by_class(lesions: Sequence[Lesion]) -> dict[str, int]:
-    """Counts lesions by class; every class is there, with 0 too."""
-    counts = Counter(lesion.size_class for lesion in lesions)
-    return {name: counts[name] for name in SIZE_CLASSES}
 
 
 def midline_x_mm(flair: Volume) -> float:

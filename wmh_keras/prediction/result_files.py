@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.files import write_atomically, write_csv
 from data_prep.nifti import write_mask, write_probability
+from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -98,7 +99,7 @@ def remove_leftovers(job: Job) -> None:
 def _summary(volume: float, found: list[Lesion]) -> str:
     if not found:
         return "no lesion found"
-    counts = lesion_table.count_by_class(found)
+    counts = count_by_class(lesion.volume_mm3 for lesion in found)
     classes = ", ".join(f"{n} {name}" for name, n in counts.items())
     noun = "lesion" if len(found) == 1 else "lesions"
     return f"{volume:.2f} ml in {len(found)} {noun} ({classes})"

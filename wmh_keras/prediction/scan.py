@@ -9,6 +9,7 @@ from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
+from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
@@ -125,7 +126,7 @@ def process_scan(
     thumbnails = write_results(job, flair, result, found, volume)
     if job.outputs.sidecars:
         write_sidecars(job, run.settings, run.model)
-    counts = lesion_table.count_by_class(found)
+    counts = count_by_class(lesion.volume_mm3 for lesion in found)
     record = dataclasses.replace(
         record,
         status=records.DONE,

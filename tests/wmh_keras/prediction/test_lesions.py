@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
+from data_prep.size_classes import count_by_class, size_class
 from data_prep.volume import Volume
 from wmh_keras.prediction.lesions import (
     LESION_COLUMNS,
-    count_by_class,
     describe_lesions,
     midline_x_mm,
-    size_class,
 )
 
 
@@ -41,7 +40,7 @@ def test_numbers_by_hand():
     assert second.mean_probability == pytest.approx(0.75)
     assert set(second.to_row()) == set(LESION_COLUMNS)
     assert second.to_row()["volume_ml"] == 0.012
-    assert count_by_class([first, second]) == {
+    assert count_by_class([first.volume_mm3, second.volume_mm3]) == {
         "small": 1,
         "medium": 1,
         "large": 0,
