@@ -68,6 +68,8 @@ def sort_checks(
         if pseudonyms is not None:
             case = pseudonyms.case(case)
             reason = pseudonyms.text(reason)
+            warnings = tuple(map(pseudonyms.text, check.warnings))
+            check = dataclasses.replace(check, warnings=warnings)
         if case.exclude_reason:
             left_out.append((case, EXCLUDED, case.exclude_reason))
         elif check.problems:

@@ -83,6 +83,9 @@ class Pseudonyms:
         self._runs = _number(
             ((case.subject_id, case.session), case.run) for case in cases
         )
+        self._volumes = {
+            case.volume_id: self._renamed(case).volume_id for case in cases
+        }
         self._files = sorted(
             {
                 text
@@ -97,12 +100,8 @@ class Pseudonyms:
 
     def case(self, case: Case) -> Case:
         """Returns the case under its pseudonym; its files stay the same."""
-        subject = (case.subject_id,)
         return dataclasses.replace(
-            case,
-            subject_id=self._subjects[case.subject_id],
-            session=self._sessions[subject, case.session],
-            run=self._runs[(*subject, case.session), case.run],
+            self._renamed(case),
             exclude_reason=self.text(case.exclude_reason),
             relative_path="",
         )
@@ -112,6 +111,9 @@ class Pseudonyms:
         for file in self._files:
             text = text.replace(file, "(file)")
         text = re.sub(r"\S*(?:/|\.nii)\S*", "(file)", text)
+        # Whole volumes before subjects: their sessions may be dates.
+        for volume in sorted(self._volumes, key=len, reverse=True):
+            text = _replace_word(text, volume, self._volumes[volume])
         return re.sub(
             r"[A-Za-z0-9]+(?:[._+-]+[A-Za-z0-9]+)*",
             lambda match: self._word(match.group()),
@@ -123,9 +125,22 @@ class Pseudonyms:
         if word in self._subjects:
             return self._subjects[word]
         for subject, pseudonym in self._subjects.items():
-            pattern = rf"(?<![A-Za-z0-9]){re.escape(subject)}(?![A-Za-z0-9])"
-            word = re.sub(pattern, pseudonym, word)
+            word = _replace_word(word, subject, pseudonym)
         return word
+
+    def _renamed(self, case: Case) -> Case:
+        subject = (case.subject_id,)
+        return dataclasses.replace(
+            case,
+            subject_id=self._subjects[case.subject_id],
+            session=self._sessions[subject, case.session],
+            run=self._runs[(*subject, case.session), case.run],
+        )
+
+
+def _replace_word(text: str, word: str, replacement: str) -> str:
+    pattern = rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])"
+    return re.sub(pattern, replacement, text)
 
 
 def _make_key(path: Path) -> None:

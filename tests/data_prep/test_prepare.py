@@ -211,6 +211,18 @@ def test_pseudonyms_leave_no_trace(study, tmp_path):
     data_dir = tmp_path / "data"
     broken = next(study.glob("sub-pat01/**/*_FLAIR.nii.gz"))
     broken.write_bytes(b"")
+    # Twins within a subject (a warning) and across subjects (a problem).
+    second = study / f"sub-{SUBJECTS[0]}/ses-jun21/anat"
+    scans = [
+        *study.glob(f"sub-{SUBJECTS[0]}/ses-mar19/anat/*_FLAIR.nii.gz"),
+        *second.glob("*_FLAIR.nii.gz"),
+    ]
+    scans[1].write_bytes(scans[0].read_bytes())
+    scans = [
+        next(study.glob(f"sub-{name}/**/*_FLAIR.nii.gz"))
+        for name in SUBJECTS[-2:]
+    ]
+    scans[1].write_bytes(scans[0].read_bytes())
     key = tmp_path / "secret" / "key"
     flags = (
         "--pseudonymize",
