@@ -2,11 +2,13 @@
 
 import contextlib
 import csv
+import glob
 import hashlib
 import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from data_prep.errors import UserError
 
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = ".tmp-"
 
 
 @contextlib.contextmanager
@@ -33,12 +36,34 @@ def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}-{path.name}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Returns an unused name in the same folder, with the same suffixes."""
+    return path.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}-{path.name}")
+
+
+def remove_temporaries(folder: Path, name: str = "*") -> None:
+    """Removes what killed writers left in a folder.
+
+    Only where no other process writes the same files.
+
+    Args:
+      folder: the folder; one that is not there has none.
+      name: of the file that was being written; by default any.
+    """
+    pattern = name if name == "*" else glob.escape(name)
+    for path in folder.glob(f"{_TEMPORARY}*-{pattern}"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import os
-import secrets
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -62,7 +61,7 @@ def save_model(
         raise ValueError("models: expected at least one, received none")
     scores = member_scores or [info.scores] * len(models)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".tmp-{secrets.token_hex(4)}-{folder.name}")
+    temporary = files.temporary_beside(folder)
     temporary.mkdir()
     try:
         members = []

@@ -9,73 +9,26 @@ loses at most one epoch. Recipes that come with the program: unet.cfg (the
 paper's) and demo.cfg (small and quick).
 """
 
-import dataclasses
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
+from data_prep.errors import UserError
 from data_prep.program import EXIT_INTERRUPTED, EXIT_OK, require, run_program
 from wmh_keras import distribution
-from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training import training_flags
 
 NAME = "wmh-train"
 FLAGFILE_DIR = Path(__file__).parent / "flagfiles"
 
 
-def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines a flag for each field of TrainingConfig."""
-    for field in dataclasses.fields(TrainingConfig):
-        name, default, text = field.name, field.default, field.metadata["help"]
-        if field.metadata["choices"]:
-            flags.DEFINE_enum(
-                name,
-                default,
-                field.metadata["choices"],
-                text,
-                flag_values=flag_values,
-            )
-        elif isinstance(default, tuple):
-            flags.DEFINE_list(
-                name,
-                [str(number) for number in default],
-                text,
-                flag_values=flag_values,
-            )
-        else:
-            define = {
-                str: flags.DEFINE_string,
-                int: flags.DEFINE_integer,
-                float: flags.DEFINE_float,
-            }[type(default)]
-            define(name, default, text, flag_values=flag_values)
-
-
-def config_from(flag_values: flags.FlagValues) -> TrainingConfig:
-    """Returns what the flags say.
-
-    Raises:
-      UsageError: A value out of range.
-      flags.IllegalFlagValueError: A list that is not of whole numbers.
-    """
-    values = {
-        field.name: flag_values[field.name].value
-        for field in dataclasses.fields(TrainingConfig)
-    }
-    try:
-        values["filters"] = tuple(int(text) for text in values["filters"])
-    except ValueError as error:
-        raise flags.IllegalFlagValueError(
-            f"--filters: expected whole numbers such as 16,32,64: {error}"
-        ) from error
-    return TrainingConfig(**values)
-
-
 def main(flag_values: flags.FlagValues) -> int:
     """Trains, and says where the model is."""
     require(flag_values, "data_dir", "workdir")
-    config = config_from(flag_values)
+    config = training_flags.config_from(flag_values)
     distribution.select_backend(config.backend)
     distribution.import_tensorflow()
     # Only now: Keras takes its backend at its first import.
@@ -83,24 +36,28 @@ def main(flag_values: flags.FlagValues) -> int:
     from wmh_keras.training.loop import train
 
     workdir = Path(config.workdir)
-    history = workdir / "history.csv"
+    history, picture = workdir / "history.csv", workdir / "curves.png"
     try:
         result = train(config)
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # However it ended, what was done is worth a look.
         if history.is_file():
-            draw_curves(history, workdir / "curves.png")
+            with contextlib.suppress(UserError):
+                draw_curves(history, picture)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         print(
             f"\n{NAME}: interrupted; the same command goes on after the last "
             f"finished epoch:\n  {NAME} --flagfile={workdir / 'flags.cfg'}",
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
-    draw_curves(history, workdir / "curves.png")
+    draw_curves(history, picture)
     why = " (no more improvement)" if result.stopped_early else ""
     print(f"Trained {result.epochs} epochs{why}.")
     print(f"Best: epoch {result.best_epoch}, Dice {result.best_dice:.4f}.")
     print(f"Model:   {result.model_folder}")
-    print(f"History: {history}, {workdir / 'curves.png'}")
+    print(f"History: {history}, {picture}")
     return EXIT_OK
 
 
@@ -109,7 +66,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
     return run_program(
         name=NAME,
         description=__doc__,
-        define_flags=define_flags,
+        define_flags=training_flags.define_flags,
         main=main,
         argv=argv,
         flagfile_dir=FLAGFILE_DIR,

@@ -22,6 +22,19 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
+    for name in ("a.csv", "b.csv", "a[1].csv"):
+        files.temporary_beside(tmp_path / name).write_text("half")
+    folder = files.temporary_beside(tmp_path / "model")
+    folder.mkdir()
+    (tmp_path / "a.csv").write_text("whole")
+    files.remove_temporaries(tmp_path, "a[1].csv")
+    assert len(list(tmp_path.iterdir())) == 4
+    files.remove_temporaries(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    files.remove_temporaries(tmp_path / "nowhere")
+
+
 def test_json_goes_out_and_back(tmp_path):
     value = {"b": [1, 2.5, None], "a": "é"}
     files.write_json(tmp_path / "a.json", value)

@@ -5,14 +5,15 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from wmh_keras import train
+from wmh_keras.training import training_flags
 from wmh_keras.training.config import TrainingConfig, format_flagfile
 
 
 def parse(*arguments):
     values = flags.FlagValues()
-    train.define_flags(values)
+    training_flags.define_flags(values)
     values(["wmh-train", *arguments])
-    return train.config_from(values)
+    return training_flags.config_from(values)
 
 
 def test_no_flags_are_the_defaults():

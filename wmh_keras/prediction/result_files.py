@@ -1,13 +1,16 @@
 """The files of one scan: written, named, and tidied after a kill."""
 
 import base64
-import glob
 import gzip
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.files import write_atomically, write_csv
+from data_prep.files import (
+    remove_temporaries,
+    write_atomically,
+    write_csv,
+)
 from data_prep.nifti import write_mask, write_probability
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
@@ -92,8 +95,7 @@ def remove_leftovers(job: Job) -> None:
     if earlier is None or earlier.status != records.STARTED:
         return
     for path in job.outputs.results:
-        for leftover in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
-            leftover.unlink(missing_ok=True)
+        remove_temporaries(path.parent, path.name)
 
 
 def _summary(volume: float, found: list[Lesion]) -> str:

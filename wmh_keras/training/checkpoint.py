@@ -11,7 +11,6 @@ at any moment leaves whole checkpoints only.
 import dataclasses
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +24,6 @@ from data_prep.errors import UserError
 
 _VARIABLES, _STATE = "variables.npz", "state.json"
 _NAME = re.compile(r"epoch_(\d{6})")
-_TEMPORARY = ".tmp-"
 # The one before the latest stays, in case the disk lost part of the latest.
 _KEPT = 2
 
@@ -57,7 +55,8 @@ def save_checkpoint(
       state: Anything that JSON takes.
     """
     checkpoints.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoints / f"{_TEMPORARY}{secrets.token_hex(4)}"
+    folder = checkpoints / f"epoch_{epoch:06d}"
+    temporary = files.temporary_beside(folder)
     temporary.mkdir()
     try:
         np.savez(temporary / _VARIABLES, **_read_variables(model))
@@ -65,7 +64,6 @@ def save_checkpoint(
         files.write_json(
             temporary / _STATE, {"variables_sha256": digest, "state": state}
         )
-        folder = checkpoints / f"epoch_{epoch:06d}"
         # Left over where an earlier try could not be read.
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(temporary, folder)
@@ -120,12 +118,6 @@ def restore_checkpoint(checkpoint: Checkpoint, model: keras.Model) -> None:
             )
         for name, variable in variables.items():
             variable.assign(stored[name])
-
-
-def remove_unfinished(checkpoints: Path) -> None:
-    """Removes what a killed training left half written."""
-    for folder in checkpoints.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(folder)
 
 
 def _folders(checkpoints: Path) -> list[Path]:

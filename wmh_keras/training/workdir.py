@@ -65,6 +65,8 @@ def open_workdir(
     """
     workdir = Path(config.workdir)
     flags_file = workdir / FLAGS_FILE
+    files.remove_temporaries(workdir)
+    files.remove_temporaries(workdir / CHECKPOINTS)
     present = {p.name for p in workdir.iterdir()} - {_LOCK_FILE}
     if present and FLAGS_FILE not in present:
         raise UserError(
@@ -72,7 +74,6 @@ def open_workdir(
             f"found other files ({', '.join(sorted(present)[:5])}); take "
             "another --workdir"
         )
-    checkpoints.remove_unfinished(workdir / CHECKPOINTS)
     checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
     if checkpoint is not None:
         _check_same_flags(config, flags_file)

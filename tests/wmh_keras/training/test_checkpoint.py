@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
+from data_prep.files import remove_temporaries
 from wmh_keras.training.checkpoint import (
     latest_checkpoint,
-    remove_unfinished,
     restore_checkpoint,
     save_checkpoint,
 )
@@ -74,11 +74,11 @@ def test_the_last_two_are_kept(tmp_path, fitted):
 
 def test_what_a_kill_left_half_written_is_never_read(tmp_path, fitted):
     save_checkpoint(tmp_path, 1, fitted, {})
-    half = tmp_path / ".tmp-0123"
+    half = tmp_path / ".tmp-0123-epoch_000002"
     half.mkdir()
     (half / "variables.npz").write_bytes(b"half")
     assert latest_checkpoint(tmp_path).epoch == 1
-    remove_unfinished(tmp_path)
+    remove_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_000001"]
 
 

@@ -57,6 +57,28 @@ def test_a_folder_with_other_files_is_refused(config, tmp_path):
         open_workdir(config, DATA)
 
 
+def test_what_a_kill_left_is_cleared_away_and_no_obstacle(config, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir()
+    left = [
+        run / ".tmp-0123abcd-flags.cfg",
+        run / ".tmp-0123abcd-model",
+        run / "checkpoints" / ".tmp-0123abcd-epoch_000001",
+    ]
+    left[0].touch()
+    for folder in left[1:]:
+        folder.mkdir()
+        (folder / "half").touch()
+    (run / "flags.cfg").touch()
+    assert open_workdir(config, DATA) is None
+    assert not any(path.exists() for path in left)
+
+
+def test_a_kill_before_the_flags_were_written_is_no_obstacle(config, tmp_path):
+    (tmp_path / "run" / ".tmp-0123abcd-flags.cfg").touch()
+    assert open_workdir(config, DATA) is None
+
+
 def test_other_flags_are_refused_with_both_values(begin, config):
     begin()
     other = dataclasses.replace(config, learning_rate=0.1, seed=7)

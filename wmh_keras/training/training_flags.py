@@ -1,0 +1,55 @@
+"""The flags of wmh-train: one for each field of TrainingConfig."""
+
+import dataclasses
+
+from absl import flags
+
+from wmh_keras.training.config import TrainingConfig
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines a flag for each field of TrainingConfig."""
+    for field in dataclasses.fields(TrainingConfig):
+        name, default, text = field.name, field.default, field.metadata["help"]
+        if field.metadata["choices"]:
+            flags.DEFINE_enum(
+                name,
+                default,
+                field.metadata["choices"],
+                text,
+                flag_values=flag_values,
+            )
+        elif isinstance(default, tuple):
+            flags.DEFINE_list(
+                name,
+                [str(number) for number in default],
+                text,
+                flag_values=flag_values,
+            )
+        else:
+            define = {
+                str: flags.DEFINE_string,
+                int: flags.DEFINE_integer,
+                float: flags.DEFINE_float,
+            }[type(default)]
+            define(name, default, text, flag_values=flag_values)
+
+
+def config_from(flag_values: flags.FlagValues) -> TrainingConfig:
+    """Returns what the flags say.
+
+    Raises:
+      UsageError: A value out of range.
+      flags.IllegalFlagValueError: A list that is not of whole numbers.
+    """
+    values = {
+        field.name: flag_values[field.name].value
+        for field in dataclasses.fields(TrainingConfig)
+    }
+    try:
+        values["filters"] = tuple(int(text) for text in values["filters"])
+    except ValueError as error:
+        raise flags.IllegalFlagValueError(
+            f"--filters: expected whole numbers such as 16,32,64: {error}"
+        ) from error
+    return TrainingConfig(**values)
