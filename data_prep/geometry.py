@@ -144,16 +144,25 @@ class SliceGeometry:
           planes: (z, h, w) bool or labels, in canonical planes.
 
         Returns:
-          The number of non-zero pixels outside the prepared slices, after
-          in-plane voxels were made square; 0 where nothing is cropped.
+          The number of non-zero native voxels whose centre lies outside the
+          prepared slices; 0 where nothing is cropped.
         """
-        if self.padded_side <= self.side:
-            return 0
-        square = self._pad(
-            resize_nearest(planes, self.square_pixels), planes.dtype.type(0)
+        rows, columns = (
+            self._kept(*axis)
+            for axis in zip(
+                self.plane, self.square_pixels, self.pad_before, strict=True
+            )
         )
-        inside = np.count_nonzero(self._crop(square))
-        return int(np.count_nonzero(square) - inside)
+        inside = np.count_nonzero(planes[:, rows][:, :, columns])
+        return int(np.count_nonzero(planes) - inside)
+
+    def _kept(self, native: int, square: int, before: int) -> np.ndarray:
+        """Tells which native rows (or columns) have their centre inside."""
+        centre = (np.arange(native) + 0.5) * square / native + before
+        end = self.crop_before + self.side
+        return (centre >= self.crop_before) & (
+            (centre < end) | (self.padded_side <= self.side)
+        )
 
     def _pad(self, planes: np.ndarray, value: float) -> np.ndarray:
         before = np.array(self.pad_before)

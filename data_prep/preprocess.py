@@ -215,16 +215,31 @@ def slices_to_volume(slices: np.ndarray, geometry: SliceGeometry) -> np.ndarray:
     return np.ascontiguousarray(geometry.from_planes(planes))
 
 
+def acquisition_warning(volume: Volume) -> str | None:
+    """Says so where a volume was not acquired in axial slices.
+
+    Args:
+      volume: its grid counts.
+
+    Returns:
+      A sentence where the largest spacing is not the one between axial
+      slices (by over 1 %, as for in-plane spacings), else None.
+    """
+    spacing = list(volume.spacing_mm)
+    between = spacing.pop(volume.slice_axis)
+    if max(spacing) <= between * 1.01:
+        return None
+    return (
+        f"not an axial acquisition: its largest spacing ({max(spacing):.3g} "
+        f"mm) is not between axial slices ({between:.3g} mm)"
+    )
+
+
 def _warnings(
     image: Volume, geometry: SliceGeometry, mask_planes: np.ndarray | None
 ) -> tuple[str, ...]:
-    warnings = []
-    x_mm, y_mm, z_mm = geometry.spacing_mm
-    if z_mm < max(x_mm, y_mm) * 0.99:
-        warnings.append(
-            f"not an axial acquisition: spacing {x_mm:.3g} × {y_mm:.3g} × "
-            f"{z_mm:.3g} mm is coarsest within the axial slices"
-        )
+    acquisition = acquisition_warning(image)
+    warnings = [acquisition] if acquisition else []
     if geometry.padded_side > geometry.side:
         planes = geometry.to_planes(intensity.foreground(image.data))
         lost = geometry.cropped_away(planes)

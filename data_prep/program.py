@@ -123,17 +123,34 @@ def progress(
     Yields:
       The items.
     """
-    is_terminal = sys.stderr.isatty()
     yield from tqdm.tqdm(
-        items,
-        desc=description,
-        total=total,
-        unit=unit,
-        mininterval=0.2 if is_terminal else 10,
-        maxinterval=1 if is_terminal else 10,
-        ascii=not is_terminal,
-        dynamic_ncols=is_terminal,
+        items, desc=description, total=total, unit=unit, **progress_style()
     )
+
+
+def progress_style() -> dict[str, Any]:
+    """Returns how a tqdm bar looks: drawn in a terminal, lines elsewhere."""
+    if sys.stderr.isatty():
+        return {"file": sys.stderr, "mininterval": 0.2, "dynamic_ncols": True}
+    return {
+        "file": _Lines(),
+        "mininterval": 10,
+        "maxinterval": 10,
+        "ascii": True,
+        "ncols": 80,
+    }
+
+
+class _Lines:
+    """Writes each state of a bar as a line of its own, for logs."""
+
+    def write(self, text: str) -> None:
+        text = text.strip("\r\n ")
+        if text:
+            sys.stderr.write(text + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _parse(

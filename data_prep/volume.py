@@ -65,6 +65,15 @@ class Volume:
         """Where the axes point, such as "RAS" or "LPS"."""
         return "".join(nib.aff2axcodes(self.affine))
 
+    @property
+    def slice_axis(self) -> int:
+        """The file's axis between inferior and superior: across the slices."""
+        return next(
+            axis
+            for axis, direction in enumerate(self.orientation)
+            if direction in "IS"
+        )
+
     def with_data(self, data: np.ndarray) -> "Volume":
         """Returns other data, of the same shape, on the same grid."""
         if data.shape != self.shape:

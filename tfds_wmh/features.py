@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from data_prep import intensity
 from data_prep.cases.case import STORED_FIELDS, Case
+from data_prep.errors import VolumeError
 from data_prep.geometry import SliceGeometry, slice_geometry
 from data_prep.grid_json import grid_to_json
 from data_prep.preprocess import PreparedVolume, PreprocessConfig
@@ -77,8 +78,18 @@ def slice_examples(
     Args:
       case: who it is; its paths are not used.
       prepared: its slices; a missing mask is stored as zeros.
+
+    Raises:
+      VolumeError: intensities beyond the half floats that are stored.
     """
     about = _about(case, prepared.geometry, prepared.mean, prepared.std)
+    largest = float(np.abs(prepared.slices).max())
+    if largest > np.finfo(np.float16).max:
+        raise VolumeError(
+            f"{case.volume_id}: expected prepared intensities up to 65504, "
+            f"which half floats hold, received {largest:g}; prepare with "
+            "--normalization=zscore"
+        )
     images = prepared.slices.astype(np.float16)
     masks = prepared.mask
     if masks is None:

@@ -14,19 +14,18 @@ from data_prep.checks.result import CaseCheck, Problem
 from data_prep.checks.volume_facts import (
     content_sha256,
     fingerprint,
-    slice_axis,
     volume_facts,
     voxel_profile,
 )
 from data_prep.errors import UserError, VolumeError
 from data_prep.nifti import read_mask, read_volume
+from data_prep.preprocess import acquisition_warning
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
 from data_prep.volume import Volume, check_same_grid
 
 # Goes into file names, TFDS keys and tables.
 _SAFE_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9+])?")
-_SPACING_TOLERANCE = 1.01
 _MAX_WORKERS = 8
 
 
@@ -173,14 +172,9 @@ def _problem(case: Case, file: str, error: VolumeError) -> Problem:
 
 
 def _warnings(case: Case, flair: Volume, mask: Volume | None) -> Iterator[str]:
-    axis = slice_axis(flair)
-    in_plane = [s for i, s in enumerate(flair.spacing_mm) if i != axis]
-    if max(in_plane) > _SPACING_TOLERANCE * flair.spacing_mm[axis]:
-        yield (
-            "not an axial acquisition: its largest spacing "
-            f"({max(in_plane):.2f} mm) is not between axial slices "
-            f"({flair.spacing_mm[axis]:.2f} mm)"
-        )
+    acquisition = acquisition_warning(flair)
+    if acquisition:
+        yield acquisition
     if case.mask is None:
         yield "no mask: stored as unlabelled" + (
             f", not as {case.split}" if case.split else ""

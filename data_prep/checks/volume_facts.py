@@ -16,7 +16,7 @@ _PROFILE_PARTS = 64
 
 def volume_facts(flair: Volume, mask: Volume | None) -> VolumeFacts:
     """Collects what the data card says of a volume and its mask."""
-    axis = slice_axis(flair)
+    axis = flair.slice_axis
     facts = VolumeFacts(
         shape=tuple(flair.shape),
         spacing_mm=flair.spacing_mm,
@@ -33,14 +33,6 @@ def volume_facts(flair: Volume, mask: Volume | None) -> VolumeFacts:
         other_voxels=int((mask.data == 2).sum()),
         reference_volume_ml=voxels * mask.voxel_mm3 / 1000,
     )
-
-
-def slice_axis(volume: Volume) -> int:
-    """Index of the file's axis that runs along the axial slices."""
-    for letter in "SI":
-        if letter in volume.orientation:
-            return volume.orientation.index(letter)
-    return 2
 
 
 def fingerprint(flair: Volume) -> str:

@@ -116,10 +116,8 @@ def case_rows(
 
 
 def all_warnings(check: CaseCheck, summary: VolumeSummary) -> list[str]:
-    """Returns the warnings of check and preparation, each matter once."""
-    matters = {warning.partition(":")[0] for warning in check.warnings}
-    later = [w for w in summary.warnings if w.partition(":")[0] not in matters]
-    return [*check.warnings, *later]
+    """Returns the warnings of check and preparation, each once."""
+    return list(dict.fromkeys([*check.warnings, *summary.warnings]))
 
 
 def _about(case: Case) -> dict[str, str]:

@@ -117,6 +117,27 @@ def test_crop_warns_with_counts():
     assert any("2 reference voxels" in w for w in prepared.warnings)
 
 
+def test_the_crop_counts_native_voxels_where_spacing_is_unequal():
+    """0.5 × 1 mm: every column stands for one pixel, every row for two."""
+    image = np.zeros((32, 16, 3), np.float32)
+    image[2:30, 1:15] = 100
+    mask = np.zeros(image.shape, np.uint8)
+    mask[:8, 8, 1] = 1  # x = 0 to 7 fall outside the centre 16 columns
+    mask[15, :4, 2] = 1  # y = 0 to 3 fall outside the centre 16 of 32 rows
+    affine = np.diag([0.5, 1.0, 6.0, 1.0])
+    prepared = volume_to_slices(
+        [Volume(image, affine)],
+        PreprocessConfig(side=16),
+        Volume(mask, affine),
+    )
+    head, kept = 28 * 14 * 3, 16 * 8 * 3
+    assert any(
+        f"{head - kept} foreground voxels ({1 - kept / head:.1%})" in warning
+        for warning in prepared.warnings
+    )
+    assert any("12 reference voxels" in w for w in prepared.warnings)
+
+
 def test_no_warning_without_a_reason():
     assert not volume_to_slices([head()], PreprocessConfig(side=32)).warnings
 

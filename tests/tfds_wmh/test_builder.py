@@ -245,9 +245,8 @@ def record_bytes(data_dir: Path) -> dict[str, bytes]:
     }
 
 
-def test_files_do_not_depend_on_process_place_or_order(
-    data_dir, tmp_path, repository
-):
+def test_five_processes_write_the_same_bytes(data_dir, tmp_path, repository):
+    """Whatever the place, the order of the cases, the threads, the hashes."""
     program = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -255,25 +254,32 @@ from pathlib import Path
 import test_builder
 folder = Path("images"); folder.mkdir()
 plan = test_builder.make_plan(folder, side=24, subjects=("b1", "a2", "a1"))
-test_builder.build(plan, Path("data"), num_workers=1)
+test_builder.build(plan, Path("data"), num_workers=int(sys.argv[1]))
 """
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(repository),
-        "PYTHONHASHSEED": "77",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    first, second = record_bytes(data_dir), record_bytes(tmp_path / "data")
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == []
+    running = []
+    for number in range(1, 6):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(number)],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(repository),
+                "PYTHONHASHSEED": str(number),
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append((folder / "data", process))
+    expected = record_bytes(data_dir)
+    assert expected
+    for data, process in running:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        received = record_bytes(data)
+        assert received.keys() == expected.keys()
+        assert [n for n in expected if expected[n] != received[n]] == []
 
 
 def test_shuffling_on_disk_gives_the_same_files(
@@ -284,12 +290,18 @@ def test_shuffling_on_disk_gives_the_same_files(
     assert record_bytes(tmp_path) == record_bytes(data_dir)
 
 
-def test_metadata_files_tell_no_paths_and_no_times(data_dir, plan):
-    texts = [path.read_text() for path in data_dir.rglob("*.json")]
-    assert len(texts) == 5
-    for text in texts:
+def test_metadata_files_tell_no_paths_and_no_times(data_dir, plan, tmp_path):
+    def texts(folder):
+        paths = sorted(folder.rglob("*.json"))
+        return {str(p.relative_to(folder)): p.read_text() for p in paths}
+
+    first = texts(data_dir)
+    assert len(first) == 5
+    for text in first.values():
         assert str(data_dir) not in text
         assert str(Path(plan.cases[0].flair).parent) not in text
+    build(plan, tmp_path)  # elsewhere, later: the same to the letter
+    assert texts(tmp_path) == first
 
 
 def test_a_plan_file_of_another_side_is_refused(plan, tmp_path):

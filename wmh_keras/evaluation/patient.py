@@ -145,7 +145,7 @@ def evaluate_patient(
             wmh,
             predicted,
             reference.spacing_mm,
-            slice_axis=_axial_axis(reference),
+            slice_axis=reference.slice_axis,
             matching=matching,
         )
         scores = PatientScores(
@@ -171,12 +171,3 @@ def evaluate_patient(
     except ValueError as error:
         raise UserError(f"{key}: {error}") from error
     return PatientResult(key, scores, counts)
-
-
-def _axial_axis(volume: Volume) -> int:
-    """The stored axis that runs between inferior and superior."""
-    return next(
-        axis
-        for axis, direction in enumerate(volume.orientation)
-        if direction in "SI"
-    )

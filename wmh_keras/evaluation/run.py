@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
     from wmh_keras.inference.segmenter import Segmenter
 
-# What a training reads from by default.
-
 
 def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
     """Evaluates masks from any tool and writes the results.

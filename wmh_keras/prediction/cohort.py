@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import tqdm
 
 from data_prep.errors import UserError
+from data_prep.program import progress_style
 from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Record
 from wmh_keras.prediction.scan import (
@@ -107,15 +108,12 @@ class _Progress:
     """A bar over scans that also moves within one, with the time left."""
 
     def __init__(self, num_scans: int) -> None:
-        is_terminal = sys.stderr.isatty()
         self._bar = tqdm.tqdm(
             desc=f"scan 1 of {num_scans}",
             total=num_scans,
             bar_format="{desc} {percentage:3.0f}%|{bar}| "
             "[{elapsed}<{remaining}]",
-            mininterval=0.2 if is_terminal else 10,
-            ascii=not is_terminal,
-            dynamic_ncols=is_terminal,
+            **progress_style(),
         )
         self._total = num_scans
 

@@ -146,9 +146,10 @@ def transform(
       image: (b, h, w, c) float32.
       mask: (b, h, w) uint8.
       matrices: (b, 8) float32, see random_matrices.
-      padding: "zero" fills with 0, "background" with the median of the
-        slice's rim, channel by channel, as the preprocessing does. The mask
-        is filled with 0.
+      padding: "zero" fills with 0, the volume's mean, as the preprocessing
+        pads; "background" with the median of the slice's rim, channel by
+        channel, where the preprocessing takes that of all slices. The mask is
+        filled with 0.
 
     Returns:
       Image and mask, of the same shapes and types.
