@@ -72,44 +72,6 @@ class PreprocessConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class VolumeMeta:
-    """Who a prepared volume is, and all that is needed to go back.
-
-    Attributes:
-      volume_id: unique in a data set.
-      subject_id: the person.
-      session: "" where there is none.
-      run: "" where there is none.
-      site: "" where it is not known.
-      geometry: the way to the slices and back.
-      mean: per channel, of the native intensities.
-      std: per channel.
-    """
-
-    volume_id: str
-    subject_id: str
-    session: str
-    run: str
-    site: str
-    geometry: SliceGeometry
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON types."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "VolumeMeta":
-        """Makes the metadata from what `to_json` gave."""
-        fields = dict(fields)
-        fields["geometry"] = SliceGeometry.from_json(fields["geometry"])
-        fields["mean"] = tuple(fields["mean"])
-        fields["std"] = tuple(fields["std"])
-        return cls(**fields)
-
-
-@dataclasses.dataclass(frozen=True)
 class PreparedVolume:
     """The slices of one volume.
 

@@ -9,9 +9,7 @@ only: nothing in the folder is code, and nothing is unpickled. Several members
 are an ensemble, whose probabilities are averaged.
 """
 
-import contextlib
 import dataclasses
-import importlib.metadata
 import os
 import shutil
 import warnings
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from data_prep import files
 from data_prep.errors import UserError
-from data_prep.version import __version__
+from data_prep.version import installed_versions
 from wmh_keras.model_info import Member, ModelInfo, parse_model_info
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ MODEL_FOLDER = "model"
 INFO_FILE = "model.json"
 
 _PREVIOUS_SUFFIX = ".previous"
-_PACKAGES = ("keras", "jax", "tensorflow", "tensorflow-cpu", "numpy")
 
 
 def save_model(
@@ -73,7 +70,7 @@ def save_model(
             members.append(Member(name, dict(score)))
         info = dataclasses.replace(
             info,
-            versions=_installed_versions(),
+            versions=installed_versions(),
             members=tuple(members),
             files={
                 m.file: files.sha256_of(temporary / m.file) for m in members
@@ -189,11 +186,3 @@ def _check_file(file: Path, expected: str) -> None:
             f"{file}: its SHA-256 is not the one in {INFO_FILE}: the file is "
             "damaged or was changed; copy the model folder again"
         )
-
-
-def _installed_versions() -> dict[str, str]:
-    versions = {"wmh-keras": __version__}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions

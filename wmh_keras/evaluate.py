@@ -42,8 +42,8 @@ def main(flag_values: flags.FlagValues) -> int:
 
 def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
     from wmh_keras import artifacts, distribution
+    from wmh_keras.datasets import read_subjects
     from wmh_keras.evaluation.run import evaluate_model
-    from wmh_keras.training.subjects import read_subjects
 
     subjects = None
     if flag_values.subjects:

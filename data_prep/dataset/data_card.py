@@ -1,8 +1,6 @@
 """The data card: what a prepared data set holds, for programs and people."""
 
 import dataclasses
-import importlib.metadata
-import platform
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,16 +18,8 @@ from data_prep.size_classes import (
     SMALL_BELOW_MM3,
     count_by_class,
 )
-from data_prep.version import __version__
+from data_prep.version import installed_versions
 from data_prep.volume import Volume
-
-_PACKAGES = (
-    "nibabel",
-    "numpy",
-    "scikit-image",
-    "scipy",
-    "tensorflow-datasets",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +126,7 @@ def make_data_card(
         },
         "left_out": dict(left_out),
         "warnings": sum(bool(item.warnings) for item in summaries.values()),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "times": dict(times),
         "files": dict(files),
     }
@@ -246,19 +236,6 @@ def _describe_lesions(volumes: Sequence[VolumeSummary]) -> dict | None:
         "total_ml": sum(v.wmh_ml for v in labelled),
         "volumes_without": sum(not v.lesion_sizes_mm3 for v in labelled),
     }
-
-
-def _versions() -> dict[str, str]:
-    versions = {"wmh-keras": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        versions[package] = importlib.metadata.version(package)
-    for package in ("tensorflow-cpu", "tensorflow"):
-        try:
-            versions["tensorflow"] = importlib.metadata.version(package)
-            break
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _bullets(facts: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,6 @@ from data_prep.geometry import (
 )
 from data_prep.preprocess import (
     PreprocessConfig,
-    VolumeMeta,
     slices_to_volume,
     volume_to_slices,
 )
@@ -212,16 +211,11 @@ def test_oblique_volumes_keep_their_affine():
     np.testing.assert_array_equal(back, volume.data)
 
 
-def test_geometry_and_metadata_survive_json():
+def test_geometry_survives_json():
     volume = random_volume((20, 30, 3), "ASL", (1.5, 0.5, 6))
     prepared = prepare(volume, 64)
     text = json.dumps(prepared.geometry.to_json())
     assert SliceGeometry.from_json(json.loads(text)) == prepared.geometry
-    meta = VolumeMeta(
-        "v", "s", "", "1", "site", prepared.geometry, (1.5,), (0.25,)
-    )
-    text = json.dumps(meta.to_json())
-    assert VolumeMeta.from_json(json.loads(text)) == meta
 
 
 def test_slices_of_another_shape_are_refused():

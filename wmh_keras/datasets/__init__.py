@@ -2,6 +2,7 @@
 
 from wmh_keras.datasets.prepared_data import PreparedData, open_prepared_data
 from wmh_keras.datasets.stored_volume import StoredVolume
+from wmh_keras.datasets.subject_list import read_subjects
 from wmh_keras.datasets.volume_records import VolumeRecord
 
 __all__ = [
@@ -9,4 +10,5 @@ __all__ = [
     "StoredVolume",
     "VolumeRecord",
     "open_prepared_data",
+    "read_subjects",
 ]

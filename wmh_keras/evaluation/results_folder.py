@@ -9,7 +9,6 @@
 
 import dataclasses
 import datetime
-import importlib.metadata
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from data_prep.errors import UserError
 from data_prep.files import nan_to_none, read_json, write_csv, write_json
-from data_prep.version import __version__
+from data_prep.version import installed_versions
 from wmh_keras.evaluation.cohort import CohortSummary
 from wmh_keras.evaluation.patient import COLUMNS
 from wmh_keras.evaluation.problems import Outcome
@@ -26,18 +25,6 @@ PER_PATIENT_FILE = "per_patient.csv"
 SUMMARY_FILE = "summary.json"
 PREDICTIONS_FOLDER = "predictions"
 FORMAT = 1
-
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "nibabel",
-    "connected-components-3d",
-    "edt",
-    "keras",
-    "jax",
-    "tensorflow",
-    "tensorflow-cpu",
-)
 
 
 def check_place(
@@ -118,22 +105,12 @@ def write_results(
             dataclasses.asdict(problem) for problem in outcome.problems
         ],
         "warnings": list(outcome.warnings),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"
         ),
     }
     write_json(folder / SUMMARY_FILE, nan_to_none(content))
-
-
-def _versions() -> dict[str, str]:
-    versions = {"wmh-keras": __version__}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _differences(earlier: object, evaluated: Mapping[str, Any]) -> str:

@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from data_prep.errors import UserError
-from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.datasets import PreparedData, VolumeRecord, read_subjects
 from wmh_keras.training.config import TrainingConfig
 
 
@@ -30,23 +29,6 @@ def choose_records(
             f"{', '.join(sorted(both)[:10])}; change the splits or the lists"
         )
     return training, validation
-
-
-def read_subjects(path: str) -> list[str]:
-    """Reads subject ids, one a line; a leading "sub-" is taken off.
-
-    Raises:
-      UserError: The file cannot be read or names nobody.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    subjects = [line.strip().removeprefix("sub-") for line in lines]
-    subjects = [subject for subject in subjects if subject]
-    if not subjects:
-        raise UserError(f"{path}: expected one subject a line, found none")
-    return subjects
 
 
 def data_fingerprint(

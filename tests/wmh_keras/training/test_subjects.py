@@ -1,11 +1,11 @@
 import pytest
 
 from data_prep.errors import UserError
+from wmh_keras.datasets import read_subjects
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.subjects import (
     choose_records,
     data_fingerprint,
-    read_subjects,
 )
 
 
