@@ -33,7 +33,9 @@ def define_preprocess_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "side",
         defaults.side,
-        "Height and width of a prepared slice in pixels.",
+        "Height and width of a prepared slice in pixels: smaller slices are "
+        "enlarged to it, larger ones lose their rim, so take it no smaller "
+        "than the heads. A multiple of 16 for the default network.",
         lower_bound=16,
         flag_values=flag_values,
     )

@@ -44,8 +44,8 @@ class PhantomConfig:
       seed: the same seed gives the same head.
     """
 
-    shape: tuple[int, int, int] = (96, 112, 16)
-    spacing_mm: tuple[float, float, float] = (1.9, 1.9, 8.0)
+    shape: tuple[int, int, int] = (80, 96, 16)
+    spacing_mm: tuple[float, float, float] = (2.1, 2.1, 8.0)
     orientation: str = "RAS"
     num_spots: int = 8
     with_caps: bool = True
@@ -126,8 +126,8 @@ def site_config(name: str) -> tuple[str, PhantomConfig]:
     if name == "north":
         return name, PhantomConfig()
     return name, PhantomConfig(
-        shape=(80, 96, 14),
-        spacing_mm=(2.2, 2.2, 9.0),
+        shape=(74, 90, 14),
+        spacing_mm=(2.3, 2.3, 9.0),
         orientation="LPS",
         noise_std=6.0,
     )

@@ -34,7 +34,7 @@ from data_prep.prepare_flags import (
     pseudonym_key_path,
 )
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
-from data_prep.splits import assign_splits
+from data_prep.splits import assign_splits, check_split_choices
 from wmh_keras import distribution
 
 
@@ -53,13 +53,15 @@ def main(flag_values: flags.FlagValues) -> int:
         series=flag_values.series,
     )
     print(preparation_report.format_found(cases))
+    check_split_choices(cases, choices["fractions"], choices["external_sites"])
     checks = check_cases(
         cases, mask_value=flag_values.mask_value, max_workers=num_workers
     )
     problems = all_problems(checks)
+    refused = bool(problems) and not flag_values.skip_invalid
     if problems:
         print(f"\n{len(problems)} problems:\n{format_problems(problems)}\n")
-        if not flag_values.skip_invalid and not flag_values.dry_run:
+        if refused and not flag_values.dry_run:
             print(
                 f"Nothing was written to {data_dir}. Correct the files, or "
                 f"leave them out with --skip_invalid."
@@ -90,7 +92,7 @@ def main(flag_values: flags.FlagValues) -> int:
     print(f"\n{preparation_report.format_splits(plan, parts)}\n")
     if flag_values.dry_run:
         print(f"--dry_run: nothing was written to {data_dir}.")
-        return EXIT_FAILED if problems else EXIT_OK
+        return EXIT_FAILED if refused else EXIT_OK
 
     def write(folder: Path) -> dict[str, VolumeSummary]:
         # Only now: TensorFlow takes seconds to import.

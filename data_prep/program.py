@@ -89,7 +89,7 @@ def format_help(
     for flag in _flags_in_order(flag_values):
         lines.append(f"  --{flag.name}{_format_default(flag)}")
         lines += textwrap.wrap(
-            " ".join((flag.help or "").split()),
+            _help_text(flag),
             width,
             initial_indent=indent,
             subsequent_indent=indent,
@@ -160,14 +160,31 @@ def _parse(
 ) -> None:
     if flagfile_dir is not None:
         argv = _resolve_flagfiles(argv, Path(flagfile_dir))
+    _check_flagfiles(argv, flagfile_dir)
     try:
         rest = flag_values(argv)
     except OSError as error:  # absl lets a missing flagfile through
         raise UsageError(f"cannot read a flagfile: {error}") from error
     if len(rest) > 1:
         raise UsageError(
-            f"expected only --flags, received {' '.join(map(repr, rest[1:]))}"
+            f"expected only --flags, received {' '.join(map(repr, rest[1:]))}; "
+            "a value belongs to its flag, as in --input=FILE"
         )
+
+
+def _check_flagfiles(
+    argv: list[str], flagfile_dir: str | os.PathLike | None
+) -> None:
+    for argument in argv[1:]:
+        head, _, value = argument.partition("=")
+        if head not in ("--flagfile", "-flagfile") or not value:
+            continue
+        if not Path(value).expanduser().is_file():
+            message = f"--flagfile={value}: no such file"
+            if flagfile_dir is not None:
+                names = sorted(p.name for p in Path(flagfile_dir).glob("*.cfg"))
+                message += f"; recipes that come along: {', '.join(names)}"
+            raise UsageError(message)
 
 
 def _resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
@@ -196,6 +213,14 @@ def _flags_in_order(flag_values: flags.FlagValues) -> list[flags.Flag]:
     own = [flag_values[name] for name in flag_values]
     unique = {flag.name: flag for flag in own}
     return list(unique.values())
+
+
+def _help_text(flag: flags.Flag) -> str:
+    text = " ".join((flag.help or "").split())
+    if isinstance(flag.parser, flags.EnumParser):
+        # absl puts the choices in front; they stand behind the name already.
+        return text.removeprefix(f"<{'|'.join(flag.parser.enum_values)}>: ")
+    return text
 
 
 def _format_default(flag: flags.Flag) -> str:

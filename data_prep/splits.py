@@ -89,6 +89,26 @@ def assign_splits(
     return dict(sorted(splits.items()))
 
 
+def check_split_choices(
+    cases: Iterable[Case],
+    fractions: Sequence[float],
+    external_sites: Mapping[str, Sequence[str]],
+) -> None:
+    """Checks what a user chose, before the cases are read.
+
+    Args:
+      cases: as found.
+      fractions: see `assign_splits`, as the next.
+      external_sites: names of sets and their sites.
+
+    Raises:
+      UserError: fractions that are none, an unknown site, or a bad name.
+    """
+    _check_fractions(fractions)
+    labelled = [case for case in cases if case.mask is not None]
+    external_splits(_sites_by_subject(labelled), external_sites)
+
+
 def split_of(case: Case, splits: Mapping[str, str]) -> str:
     """The split that a volume is stored in: its subject's, if it has a mask."""
     return UNLABELLED if case.mask is None else splits[case.subject_id]

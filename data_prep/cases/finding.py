@@ -115,7 +115,7 @@ def find_images(
         )
     if is_bids_dataset(path) and not is_derivative(path):
         return _without_excluded(path, find_bids_images(path), warn)
-    cases = find_folder_images(path)
+    cases = find_folder_images(path, warn)
     if not cases and has_dicom_files(path):
         cases = find_dicom_images(path, DicomConverter(series, work_dir, warn))
     if not cases:

@@ -88,13 +88,17 @@ def find_folder_cases(
     return cases
 
 
-def find_folder_images(path: Path) -> list[Case]:
+def find_folder_images(path: Path, warn: Callable[[str], None]) -> list[Case]:
     """Finds the images to predict anywhere below a folder.
 
     They are the NIfTI files whose name contains FLAIR or, if none does, all
     NIfTI files; never masks, probabilities or earlier output, as far as names
     of files and folders tell. Names such as sub-01_ses-1_FLAIR give subject
     and session; else the id is the path below the folder, joined by "_".
+
+    Args:
+      path: the folder.
+      warn: gets a sentence on images passed over for their names.
 
     Returns:
       The cases by path; empty where there is none.
@@ -105,8 +109,20 @@ def find_folder_images(path: Path) -> list[Case]:
         if not is_in_mask_folder(image, path)
     ]
     flairs = [image for image in images if is_flair_name(image)]
+    others = [
+        image
+        for image in images
+        if not is_derived_name(image) and image not in flairs
+    ]
     if not flairs:
-        flairs = [image for image in images if not is_derived_name(image)]
+        flairs = others
+    elif others:
+        shown = ", ".join(str(o.relative_to(path)) for o in others[:5])
+        more = ", …" if len(others) > 5 else ""
+        warn(
+            f"passed over {len(others)} images whose names do not say FLAIR, "
+            f"since others do: {shown}{more}"
+        )
     cases = [image_case(image, path) for image in flairs]
     counts = collections.Counter(case.volume_id for case in cases)
     return [

@@ -50,13 +50,16 @@ def read_card(data_dir: str | os.PathLike) -> dict:
     """
     data_dir = Path(data_dir)
     if not is_finished(data_dir):
-        unfinished = (data_dir / _INCOMPLETE).is_dir()
+        above = [p for p in data_dir.absolute().parents if is_finished(p)]
+        if above:
+            way_out = f"give the folder above it, {above[0]}"
+        elif (data_dir / _INCOMPLETE).is_dir():
+            way_out = "found an unfinished preparation: run it again"
+        else:
+            way_out = "make one with `wmh-prepare --input=… --data_dir=NEW`"
         raise UserError(
             f"{data_dir}: expected a prepared data set (a folder "
-            f"{DATASET_NAME}), found "
-            + ("an unfinished preparation" if unfinished else "none")
-            + "; make one with `wmh-prepare --input=… "
-            f"--data_dir={data_dir}`"
+            f"that holds {DATASET_NAME}); {way_out}"
         )
     card = read_json(data_dir / CARD_FILE)
     if card.get("format_version") != FORMAT_VERSION:

@@ -21,6 +21,9 @@ from wmh_keras.prediction.records import Record, Settings, check_earlier
 from wmh_keras.prediction.scan import RunInfo
 from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
 
+# Lines of warnings at the end of a run; all of them are in the table.
+_MAX_WARNINGS = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -108,6 +111,15 @@ class Result:
             f"done, {len(self.failed)} failed",
         ]
         lines += [f"  failed: {record.row['error']}" for record in self.failed]
+        warnings = [
+            f"  warning: {record.row['file']}: {warning}"
+            for record in self.segmented
+            for warning in record.warnings
+        ]
+        lines += warnings[:_MAX_WARNINGS]
+        if len(warnings) > _MAX_WARNINGS:
+            more = len(warnings) - _MAX_WARNINGS
+            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
         lines += [
             f"table: {self.output_dir / VOLUMES_FILE}",
             f"page:  {self.output_dir / PAGE_FILE}",

@@ -7,22 +7,14 @@ from typing import Any
 
 import keras
 
-from data_prep.errors import UserError
 from wmh_keras import artifacts, distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.inference.segmenter import Segmenter
-from wmh_keras.model_info import ModelInfo, subject_digest
-from wmh_keras.models import build_model
-from wmh_keras.training import callbacks
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.model_info import ModelInfo
+from wmh_keras.training import assembly, callbacks
 from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
-from wmh_keras.training.losses import (
-    PixelAccuracy,
-    PixelDice,
-    VoxelCrossEntropy,
-)
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.subjects import choose_records, data_fingerprint
@@ -67,9 +59,11 @@ def train(config: TrainingConfig) -> TrainingResult:
     distribution.select_backend(config.backend)
     data = open_prepared_data(config.data_dir)
     training, validation = choose_records(data, config)
-    stream = _training_stream(data, training, config)
-    arguments = _network_arguments(data, config)
-    info = _model_info(config, data, arguments, (*training, *validation))
+    stream = assembly.training_stream(data, training, config)
+    arguments = assembly.network_arguments(data, config)
+    info = assembly.model_info(
+        config, data, arguments, (*training, *validation)
+    )
     devices = distribution.set_up_devices()
     distribution.check_batch_size(config.global_batch_size, devices.count)
     with locked(Path(config.workdir)):
@@ -77,85 +71,16 @@ def train(config: TrainingConfig) -> TrainingResult:
         checkpoint = open_workdir(config, fingerprint)
         # Not 0: tf.data then refuses seeds that are tensors.
         keras.utils.set_random_seed(config.seed + 1)
-        model = _compile_model(config, arguments)
+        model = assembly.compile_model(config, arguments)
         run = _Run(config, data, stream, fingerprint, info, checkpoint)
         if checkpoint is not None:
             restore_checkpoint(checkpoint, model)
-        run.fit(model, validation)
-        return run.result()
-
-
-def _training_stream(
-    data: PreparedData, records: Sequence[VolumeRecord], config: TrainingConfig
-) -> TrainingStream:
-    augmentation = AugmentationConfig(
-        vertical_flip=config.vertical_flip,
-        horizontal_flip=config.horizontal_flip,
-        rotation_degrees=config.rotation_degrees,
-        contrast=config.contrast,
-        scaling=config.scaling,
-        translation=config.translation,
-        noise_std=config.noise_std,
-        probability=config.augmentation_probability,
-        padding=data.preprocess_config.padding,
-    )
-    return TrainingStream(
-        data, records, config.global_batch_size, config.seed, augmentation
-    )
-
-
-def _network_arguments(
-    data: PreparedData, config: TrainingConfig
-) -> dict[str, Any]:
-    side = data.preprocess_config.side
-    if config.side not in (0, side):
-        raise UserError(
-            f"--side={config.side}: the slices in {config.data_dir} have side "
-            f"{side}; leave --side out, or prepare the data with "
-            f"--side={config.side}"
+        run.fit(
+            model,
+            validation,
+            assembly.describe(model, data, devices, stream, validation),
         )
-    return {
-        "side": side,
-        "channels": len(data.preprocess_config.channels),
-        "filters": list(config.filters),
-    }
-
-
-def _model_info(
-    config: TrainingConfig,
-    data: PreparedData,
-    arguments: Mapping[str, Any],
-    records: Sequence[VolumeRecord],
-) -> ModelInfo:
-    subjects = {record.subject_id for record in records}
-    return ModelInfo(
-        network=config.network,
-        network_arguments=arguments,
-        preprocess=data.preprocess_config,
-        threshold=config.threshold,
-        min_lesion_mm3=config.min_lesion_mm3,
-        data_identity=data.identity,
-        seen_subjects=tuple(sorted(map(subject_digest, subjects))),
-    )
-
-
-def _compile_model(
-    config: TrainingConfig, arguments: Mapping[str, Any]
-) -> keras.Model:
-    try:
-        model = build_model(config.network, dtype=config.dtype, **arguments)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    model.compile(
-        # Named: Keras would count the optimizers of a process in the names
-        # of their variables, by which a checkpoint finds them.
-        optimizer=keras.optimizers.Adam(config.learning_rate, name="adam"),
-        loss=VoxelCrossEntropy(config.other_pathology),
-        metrics=[PixelAccuracy(), PixelDice()],
-        # On TensorFlow, XLA halves the speed of convolutions on a CPU.
-        jit_compile=config.backend == "jax",
-    )
-    return model
+        return run.result()
 
 
 class _Run:
@@ -186,7 +111,10 @@ class _Run:
             callbacks.write_history(self.workdir, self.rows)
 
     def fit(
-        self, model: keras.Model, validation: Sequence[VolumeRecord]
+        self,
+        model: keras.Model,
+        validation: Sequence[VolumeRecord],
+        description: str,
     ) -> None:
         steps = self.config.steps_per_epoch or self.stream.batches_per_pass
         model.fit(
@@ -198,7 +126,16 @@ class _Run:
             steps_per_epoch=steps,
             verbose=0,
             shuffle=False,
-            callbacks=self._callbacks(model, validation, steps),
+            callbacks=[
+                *self._callbacks(model, validation, steps),
+                Progress(
+                    first_epoch=self.first_epoch,
+                    epochs=self.config.epochs,
+                    steps_per_epoch=steps,
+                    global_batch_size=self.config.global_batch_size,
+                    description=description,
+                ),
+            ],
         )
 
     def result(self) -> TrainingResult:
@@ -241,12 +178,6 @@ class _Run:
             ),
             keras.callbacks.TensorBoard(
                 self.workdir / "tensorboard", write_graph=False
-            ),
-            Progress(
-                first_epoch=self.first_epoch,
-                epochs=config.epochs,
-                steps_per_epoch=steps,
-                global_batch_size=config.global_batch_size,
             ),
         ]
 

@@ -29,6 +29,7 @@ class Progress(keras.callbacks.Callback):
         epochs: int,
         steps_per_epoch: int,
         global_batch_size: int,
+        description: str = "",
         stream: TextIO | None = None,
     ) -> None:
         """Knows the way to go.
@@ -38,12 +39,14 @@ class Progress(keras.callbacks.Callback):
           epochs: Epochs in all.
           steps_per_epoch: Batches an epoch.
           global_batch_size: Slices a batch.
+          description: What is trained on what; shown first.
           stream: Where to write; stderr by default.
         """
         super().__init__()
         self._epochs = epochs
         self._steps = steps_per_epoch
         self._batch = global_batch_size
+        self._description = description
         self._epoch, self._step = first_epoch, 0
         self._stream = stream or sys.stderr
         self._is_terminal = self._stream.isatty()
@@ -51,7 +54,9 @@ class Progress(keras.callbacks.Callback):
         self._shown_at = -math.inf
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Says that the first step takes longer."""
+        """Says what is trained, and that the first step takes longer."""
+        if self._description:
+            self._stream.write(f"{self._description}\n")
         self._show("preparing the first step (compiling takes a while)")
 
     def on_epoch_begin(
