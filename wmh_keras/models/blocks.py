@@ -10,6 +10,9 @@ MAX_FILTERS = 2048
 MAX_LEVELS = 8
 MAX_CHANNELS = 64
 MAX_SIDE = 4096
+# Of the moving statistics, which inference uses. With Keras's 0.99 they lag a
+# hundred steps behind the weights: a few epochs of a small data set.
+_MOMENTUM = 0.9
 
 
 def double_convolution(
@@ -31,9 +34,9 @@ def double_convolution(
         x = keras.layers.Conv2D(
             filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
         )(x)
-        x = keras.layers.BatchNormalization(dtype=dtype, name=f"{prefix}_norm")(
-            x
-        )
+        x = keras.layers.BatchNormalization(
+            momentum=_MOMENTUM, dtype=dtype, name=f"{prefix}_norm"
+        )(x)
         x = keras.layers.ReLU(dtype=dtype, name=f"{prefix}_relu")(x)
     return x
 

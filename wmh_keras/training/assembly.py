@@ -1,5 +1,6 @@
 """The parts of a training, each from its config."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,6 +95,8 @@ def compile_model(
         model = build_model(config.network, dtype=config.dtype, **arguments)
     except ValueError as error:
         raise UserError(str(error)) from error
+    bias = math.log(config.lesion_prior / (1 - config.lesion_prior))
+    model.layers[-1].bias.assign([bias])
     model.compile(
         # Named: Keras would count the optimizers of a process in the names
         # of their variables, by which a checkpoint finds them.

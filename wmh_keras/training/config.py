@@ -101,6 +101,15 @@ class TrainingConfig:
         "Validate after every so many epochs.",
         lowest=1,
     )
+    lesion_prior: float = _flag(
+        0.01,
+        "Probability that the untrained network gives to every voxel, by the "
+        "bias of its last layer (Lin et al. 2017, doi 10.1109/ICCV.2017.324): "
+        "lesions are rare, and from 0.5, a bias of 0, the training may spend "
+        "many epochs on learning just that.",
+        lowest=1e-6,
+        highest=0.5,
+    )
     other_pathology: str = _flag(
         "ignore",
         "Voxels of label 2 in the training loss: ignore gives them weight 0, "
