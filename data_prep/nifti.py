@@ -1,5 +1,6 @@
 """NIfTI files: the only place that opens and writes images."""
 
+import math
 import os
 import zlib
 from pathlib import Path
@@ -13,6 +14,8 @@ from data_prep.volume import MM_PER_UNIT, Volume, check_affine
 
 _SUFFIXES = (".nii.gz", ".nii")
 _LABEL_TOLERANCE = 1e-4
+# More than any scanner gives: 2048 × 2048 × 1024. Damaged headers ask for it.
+_MAX_VOXELS = 2**32
 
 
 def is_nifti(path: str | os.PathLike) -> bool:
@@ -193,6 +196,10 @@ def _read_data(
             f"or complex values)"
         )
     shape = image.shape
+    if min(shape, default=0) < 0 or math.prod(shape) > _MAX_VOXELS:
+        raise VolumeError(
+            f"{path}: damaged header, its shape is {tuple(shape)}"
+        )
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3 or 0 in shape:
@@ -201,7 +208,11 @@ def _read_data(
         )
     try:
         data = image.get_fdata(dtype=dtype, caching="unchanged")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except MemoryError as error:
+        raise VolumeError(
+            f"{path}: its shape {tuple(shape)} does not fit into memory"
+        ) from error
+    except (EOFError, OSError, OverflowError, ValueError, zlib.error) as error:
         raise VolumeError(f"{path}: truncated or damaged: {error}") from error
     return np.ascontiguousarray(data.reshape(shape))
 
@@ -239,6 +250,14 @@ def _to_labels(
     return labels
 
 
+def _space_unit(header: nib.Nifti1Header) -> str:
+    try:
+        unit = header.get_xyzt_units()[0]
+    except KeyError:  # a code that NIfTI does not know
+        return "unknown"
+    return unit if unit in MM_PER_UNIT else "unknown"
+
+
 def _volume_from(
     image: nib.Nifti1Image, data: np.ndarray, path: str | os.PathLike
 ) -> Volume:
@@ -253,12 +272,16 @@ def _volume_from(
             f"right cannot be told; set the orientation with the program that "
             f"made the file"
         )
-    unit = header.get_xyzt_units()[0]
-    qform = image.get_qform() if qform_code and sform_code else None
+    qform = None
+    if qform_code and sform_code:
+        try:
+            qform = image.get_qform()
+        except ValueError:  # no rotation; the sform says where the voxels are
+            qform_code = 0
     volume = Volume(
         data=data,
         affine=np.array(image.affine, np.float64),
-        space_unit=unit if unit in MM_PER_UNIT else "unknown",
+        space_unit=_space_unit(header),
         sform_code=sform_code,
         qform_code=qform_code,
         qform=qform,

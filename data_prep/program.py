@@ -67,6 +67,11 @@ def run_program(
     except UserError as error:
         _complain(name, str(error))
         return EXIT_FAILED
+    except OSError as error:
+        # A full disk, a missing right: nothing that a traceback explains.
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(name, f"{place}{error.strerror or error}")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         _complain(name, "interrupted")
         return EXIT_INTERRUPTED

@@ -134,6 +134,12 @@ def _label_problems(case: Case) -> list[Problem]:
 
 def _existing_file(path: str) -> Path:
     file = Path(path)
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a name too long, a folder without rights
+        raise VolumeError(f"{path}: {error.strerror}") from error
     if file.is_dir():
         raise VolumeError(f"{path}: expected a file, received a folder")
     if not file.exists():

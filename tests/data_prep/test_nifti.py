@@ -136,6 +136,45 @@ def test_other_content_is_refused(tmp_path):
         read_volume(tmp_path / "b.nii.gz")
 
 
+def patch(path, offset, value, dtype):
+    """Writes a number into the bytes of a header, sound or not."""
+    raw = bytearray(path.read_bytes())
+    encoded = np.asarray(value, dtype).tobytes()
+    raw[offset : offset + len(encoded)] = encoded
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "dtype"),
+    [
+        (42, [-5, 6, 4], "int16"),  # dim
+        (42, [32767, 32767, 32767], "int16"),
+        (42, [30000, 30000, 4], "int16"),
+        (108, 1e20, "float32"),  # vox_offset
+        (108, np.nan, "float32"),
+    ],
+)
+def test_damaged_headers_are_refused(tmp_path, offset, value, dtype):
+    path = patch(save(tmp_path / "a.nii", ramp()), offset, value, dtype)
+    with pytest.raises(VolumeError, match=r"a\.nii"):
+        read_volume(path)
+
+
+def test_a_unit_that_nifti_does_not_know_is_unknown(tmp_path):
+    path = patch(save(tmp_path / "a.nii", ramp()), 123, 7, "uint8")
+    assert read_volume(path).space_unit == "unknown"
+
+
+def test_a_qform_that_is_no_rotation_is_passed_over(tmp_path):
+    path = save(tmp_path / "a.nii", ramp(), qform_code=1)
+    volume = read_volume(patch(path, 256, [5, 5, 5], "float32"))
+    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
+    assert (volume.qform, volume.qform_code) == (None, 0)
+    write_mask(tmp_path / "m.nii", np.zeros(volume.shape, np.uint8), volume)
+    assert nib.load(tmp_path / "m.nii").header["qform_code"] == 0
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_counted(tmp_path, bad):
     data = ramp(dtype=np.float32)

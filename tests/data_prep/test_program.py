@@ -107,6 +107,15 @@ def test_errors_become_exit_codes(capsys, error, code):
     assert ("no such thing" in shown) == (code != 130)
 
 
+def test_a_full_disk_is_no_bug(capsys):
+    def main(flag_values):
+        raise OSError(28, "No space left on device", "/out/mask.nii.gz")
+
+    assert run(main=main) == 1
+    shown = capsys.readouterr().err
+    assert "/out/mask.nii.gz: No space left on device" in shown
+
+
 def test_a_bug_is_not_hidden():
     def main(flag_values):
         raise ZeroDivisionError

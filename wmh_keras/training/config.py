@@ -228,7 +228,13 @@ def _check(field: dataclasses.Field, value: Any) -> None:  # noqa: ANN401
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
         is_number = isinstance(number, int | float)
-        if is_number and not lowest <= number <= highest:
+        # NaN fits no range, and infinity is no value to train with.
+        fits = (
+            is_number
+            and math.isfinite(number)
+            and (lowest <= number <= highest)
+        )
+        if is_number and not fits:
             raise UsageError(
                 f"--{field.name}: expected {lowest:g} to {highest:g}, received "
                 f"{number}"
