@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import fcntl
 import glob
 import hashlib
 import json
@@ -66,6 +67,31 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
             path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keeps other processes that ask for the same out of a folder.
+
+    The folder is made if need be. The system drops the lock with the process,
+    however it ends; nothing is left in the folder.
+
+    Raises:
+      UserError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"{folder}: another process writes there; wait for it, or "
+                "take another folder"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes UTF-8 text atomically."""
     with write_atomically(path) as temporary:
@@ -120,7 +146,8 @@ def write_csv(
       path: the file.
       columns: the header, and the order of the fields.
       rows: one mapping a row. A missing key, None and NaN give an empty
-        field; floats are written so that reading gives the same number.
+        field; floats are written so that reading gives the same number; a
+        line break becomes a blank.
     """
     with (
         write_atomically(path) as temporary,
@@ -151,12 +178,23 @@ def read_csv(
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
+            # Tab-separated tables (BIDS) have no quotes. Elsewhere a quote
+            # that is never closed must not swallow the lines behind it.
+            quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+            reader = csv.reader(
+                stream, delimiter=delimiter, quoting=quoting, strict=True
+            )
             lines = [(reader.line_num, fields) for fields in reader]
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a UTF-8 table: {error}") from error
+    for number, fields in lines:
+        if any("\n" in field for field in fields):
+            raise UserError(
+                f"{path}, line {number}: a field goes over several lines; is "
+                'a quote (") not closed?'
+            )
     lines = [(n, [f.strip() for f in fields]) for n, fields in lines]
     lines = [(n, fields) for n, fields in lines if any(fields)]
     if not lines:
@@ -187,4 +225,4 @@ def _field(value: object) -> str:
         return ""
     if isinstance(value, float):  # numpy.float64 is one too
         return "" if math.isnan(value) else repr(float(value))
-    return str(value)
+    return " ".join(str(value).splitlines())

@@ -1,5 +1,6 @@
 """NIfTI files: the only place that opens and writes images."""
 
+import gzip
 import math
 import os
 import zlib
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.wrapstruct import WrapStructError
 
 from data_prep.errors import VolumeError
 from data_prep.files import write_atomically
@@ -14,6 +16,15 @@ from data_prep.volume import MM_PER_UNIT, Volume, check_affine
 
 _SUFFIXES = (".nii.gz", ".nii")
 _LABEL_TOLERANCE = 1e-4
+_UNREADABLE = (
+    EOFError,
+    OSError,
+    ValueError,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    WrapStructError,
+    zlib.error,
+)
 # More than any scanner gives: 2048 × 2048 × 1024. Damaged headers ask for it.
 _MAX_VOXELS = 2**32
 
@@ -158,7 +169,9 @@ def _write(path: str | os.PathLike, data: np.ndarray, like: Volume) -> None:
         raise VolumeError(
             f"{path}: expected shape {like.shape}, received {data.shape}"
         )
-    image = nib.Nifti1Image(data, like.affine)
+    # The sizes of the first version are 16-bit numbers.
+    kind = nib.Nifti1Image if max(data.shape) < 2**15 else nib.Nifti2Image
+    image = kind(data, like.affine)
     image.set_data_dtype(data.dtype)
     image.header.set_slope_inter(1, 0)
     image.header.set_xyzt_units(xyz=like.space_unit)
@@ -169,15 +182,27 @@ def _write(path: str | os.PathLike, data: np.ndarray, like: Volume) -> None:
         image.to_filename(temporary)
 
 
+def _load(path: str | os.PathLike) -> nib.Nifti1Image:
+    if not os.fspath(path).lower().endswith(".gz"):
+        return nib.load(path)
+    # To the end, which checks length and checksum: nibabel stops at the last
+    # voxel, and a damaged file would give a wrong image without a word.
+    with gzip.open(path) as stream:
+        content = stream.read()
+    is_second = content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+    kind = nib.Nifti2Image if is_second else nib.Nifti1Image
+    return kind.from_bytes(content)
+
+
 def _open(path: str | os.PathLike) -> nib.Nifti1Image:
     try:
-        image = nib.load(path)
+        image = _load(path)
     except FileNotFoundError as error:
         raise VolumeError(f"{path}: no such file") from error
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
-        raise VolumeError(f"{path}: not a readable NIfTI: {error}") from error
-    except (zlib.error, ValueError, nib.spatialimages.HeaderDataError) as error:
-        raise VolumeError(f"{path}: not a readable NIfTI: {error}") from error
+    except _UNREADABLE as error:
+        raise VolumeError(
+            f"{path}: not a readable NIfTI, truncated or damaged: {error}"
+        ) from error
     if not isinstance(image, nib.Nifti1Pair):  # Nifti2 is a subclass
         raise VolumeError(
             f"{path}: expected NIfTI (.nii, .nii.gz), received "
@@ -276,8 +301,11 @@ def _volume_from(
     if qform_code and sform_code:
         try:
             qform = image.get_qform()
-        except ValueError:  # no rotation; the sform says where the voxels are
-            qform_code = 0
+        except ValueError:  # no rotation
+            qform = None
+        if qform is None or not np.isfinite(qform).all():
+            # The sform alone says where the voxels are.
+            qform, qform_code = None, 0
     volume = Volume(
         data=data,
         affine=np.array(image.affine, np.float64),

@@ -203,7 +203,8 @@ def _read_participants(path: Path) -> dict[str, dict[str, str]]:
     if not file.is_file():
         return {}
     participants = {}
-    for row in read_csv(file, delimiter="\t"):
+    for written in read_csv(file, delimiter="\t"):
+        row = {column.lower(): field for column, field in written.items()}
         if "participant_id" not in row:
             raise UserError(
                 f"{file}: expected a column participant_id, received "

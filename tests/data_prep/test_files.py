@@ -64,7 +64,7 @@ def test_csv_goes_out_and_back(tmp_path):
     ]
     files.write_csv(tmp_path / "a.csv", ["id", "x", "y"], rows)
     read = files.read_csv(tmp_path / "a.csv")
-    assert [row["id"] for row in read] == ["01", 'a,"b"', "new\nline"]
+    assert [row["id"] for row in read] == ["01", 'a,"b"', "new line"]
     assert float(read[0]["x"]) == 0.1 + 0.2
     assert [row["x"] for row in read[1:]] == ["", ""]
     assert [row["y"] for row in read] == ["", "3", ""]
@@ -77,6 +77,12 @@ def test_csv_from_a_spreadsheet(tmp_path):
     assert read == [{"id": "1", "x": "2"}]
 
 
+def test_tab_separated_tables_have_no_quotes(tmp_path):
+    (tmp_path / "a.tsv").write_text('id\tx\n1\t"motion\n2\twithdrawn\n')
+    read = files.read_csv(tmp_path / "a.tsv", delimiter="\t")
+    assert [row["x"] for row in read] == ['"motion', "withdrawn"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -84,6 +90,9 @@ def test_csv_from_a_spreadsheet(tmp_path):
         (b"a,a\n1,2\n", "named twice"),
         (b"a,b\n1\n", "line 2: expected 2 fields"),
         (b"a\n\xff\xfe\n", "not a UTF-8 table"),
+        (b'a,b\n1,"x\n2,y\n3,z\n', "not a UTF-8 table"),
+        (b'a,b\n1,"\n2,"\n3,z\n', "several lines"),
+        (b'a,b\n"1"x,2\n', "not a UTF-8 table"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, content, message):

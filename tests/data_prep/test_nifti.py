@@ -126,6 +126,30 @@ def test_damaged_compression_is_refused(tmp_path):
         read_volume(path)
 
 
+@pytest.mark.parametrize("kind", ["flipped bit", "no trailer", "cut", "junk"])
+def test_the_checksum_of_a_compressed_file_counts(tmp_path, kind):
+    path = save(tmp_path / "a.nii.gz", ramp((16, 16, 8), np.float32))
+    stored = gzip.compress(gzip.decompress(path.read_bytes()), 0)
+    damaged = bytearray(stored)
+    if kind == "flipped bit":
+        damaged[3000] ^= 1  # of a voxel: it still decompresses
+    elif kind == "junk":
+        damaged += b"more"
+    else:
+        del damaged[-8 if kind == "no trailer" else -4 :]
+    path.write_bytes(stored)
+    assert read_volume(path).shape == (16, 16, 8)
+    path.write_bytes(damaged)
+    with pytest.raises(VolumeError, match=r"a\.nii\.gz"):
+        read_volume(path)
+
+
+def test_more_voxels_along_an_axis_than_nifti_1_can_say(tmp_path):
+    data = np.zeros((40000, 2, 2), np.uint8)
+    write_mask(tmp_path / "m.nii.gz", data, Volume(data, AFFINE))
+    assert read_mask(tmp_path / "m.nii.gz").shape == data.shape
+
+
 def test_other_content_is_refused(tmp_path):
     (tmp_path / "a.nii").write_bytes(b"not an image" * 100)
     with pytest.raises(VolumeError, match="not a readable NIfTI"):

@@ -43,7 +43,8 @@ def check_place(
         overwrite: allows another evaluation's results to be replaced.
 
     Raises:
-        UserError: it is a file, or holds the results of another evaluation.
+        UserError: it is a file, or holds the results of another evaluation
+            or program.
     """
     folder = Path(output_dir)
     if folder.exists() and not folder.is_dir():
@@ -62,11 +63,19 @@ def check_place(
                 f"({_differences(earlier, evaluated)}); choose another "
                 "--output_dir, or replace it with --overwrite"
             )
-    elif (folder / PER_PATIENT_FILE).exists():
+    elif not _is_unfinished(folder / PER_PATIENT_FILE):
         raise UserError(
             f"{folder}: holds a {PER_PATIENT_FILE} without {SUMMARY_FILE}; "
             "choose another --output_dir, or replace it with --overwrite"
         )
+
+
+def _is_unfinished(table: Path) -> bool:
+    """Tells a table that a killed evaluation left from another program's."""
+    if not table.exists():
+        return True
+    with open(table, encoding="utf-8", errors="replace") as stream:
+        return stream.readline().strip() == ",".join(COLUMNS)
 
 
 def write_results(

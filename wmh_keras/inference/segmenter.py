@@ -142,7 +142,9 @@ class Segmenter:
         """
         total = np.zeros(slices.shape[:3], np.float32)
         first = 0
-        for batch, count in fixed_batches(slices, self.batch_size):
+        # No larger than the volume, however large a batch was allowed.
+        batch_size = min(self.batch_size, round_up_to_devices(len(slices)))
+        for batch, count in fixed_batches(slices, max(batch_size, 1)):
             for predict in self._members:
                 total[first : first + count] += predict(batch)[:count]
             first += count

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_prep.cases import find_images
 from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.errors import UserError
+from data_prep.files import locked_folder
 from wmh_keras import artifacts, distribution
 from wmh_keras.inference.postprocess import (
     check_min_lesion_mm3,
@@ -166,6 +167,18 @@ def predict(request: Request, planned: Plan) -> Result:
       UserError: the model's weights are damaged, or the output folder cannot
         be written to.
     """
+    with locked_folder(request.output_dir):
+        made = _predict(request, planned)
+    failed = [r for r in made if r.status == records.FAILED]
+    return Result(
+        output_dir=request.output_dir,
+        segmented=[r for r in made if r.status != records.FAILED],
+        failed=failed,
+        num_skipped=len(planned.done),
+    )
+
+
+def _predict(request: Request, planned: Plan) -> list[records.Record]:
     engine = ""
     if planned.waiting:
         engine = distribution.choose_engine(request.engine)
@@ -194,15 +207,8 @@ def predict(request: Request, planned: Plan) -> Result:
             request.batch_size,
         )
 
-    made = predict_cohort(
+    return predict_cohort(
         planned.waiting, make_segmenter, run, request.output_dir
-    )
-    failed = [r for r in made if r.status == records.FAILED]
-    return Result(
-        output_dir=request.output_dir,
-        segmented=[r for r in made if r.status != records.FAILED],
-        failed=failed,
-        num_skipped=len(planned.done),
     )
 
 
