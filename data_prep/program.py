@@ -170,6 +170,11 @@ def _parse(
         rest = flag_values(argv)
     except OSError as error:  # absl lets a missing flagfile through
         raise UsageError(f"cannot read a flagfile: {error}") from error
+    for name in flag_values:
+        value = flag_values[name].value
+        # Shells leave it in --flag=~/place; a folder named ~ would be made.
+        if isinstance(value, str) and value.startswith("~/"):
+            flag_values[name].value = os.path.expanduser(value)
     if len(rest) > 1:
         raise UsageError(
             f"expected only --flags, received {' '.join(map(repr, rest[1:]))}; "

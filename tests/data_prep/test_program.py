@@ -153,6 +153,19 @@ def test_packaged_flagfiles_are_found_from_anywhere(tmp_path):
     assert run("--flagfile=b.cfg", flagfile_dir=tmp_path) == 2
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    seen = []
+
+    def main(flag_values):
+        seen.append(flag_values.place)
+        return 0
+
+    assert run("--place=~/data", main=main) == 0
+    assert run("--place=a~/data", main=main) == 0
+    assert seen == ["/home/someone/data", "a~/data"]
+
+
 def test_progress_passes_items_on_and_shows_the_total(capsys):
     items = list(program.progress([1, 2, 3], "counting", unit="thing"))
     assert items == [1, 2, 3]

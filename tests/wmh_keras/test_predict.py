@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from data_prep.files import write_json
+from data_prep.files import locked_folder, write_json
 from data_prep.nifti import read_mask, read_volume, write_image
 from wmh_keras.predict import cli
 from wmh_keras.prediction.summary import VOLUME_COLUMNS
@@ -279,6 +279,18 @@ def test_two_inputs_with_one_output(predict, make_head, tmp_path, capsys):
     assert "X.nii.gz" in error
     assert "both would write" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_do_not_write_into_one_folder(
+    predict, make_head, tmp_path, capsys
+):
+    write_head(tmp_path / "in" / "a.nii", make_head())
+    out = tmp_path / "out"
+    with locked_folder(out):
+        assert predict(tmp_path / "in", out) == 1
+    assert "another process writes there" in capsys.readouterr().err
+    assert not any(out.iterdir())
+    assert predict(tmp_path / "in", out) == 0
 
 
 def test_dry_run_writes_nothing(predict, make_head, tmp_path, capsys):

@@ -81,6 +81,12 @@ def test_the_same_evaluation_may_be_repeated_and_another_not(tmp_path):
     check_place(tmp_path, other, overwrite=True)
 
 
+def test_what_a_killed_evaluation_left_is_no_obstacle(tmp_path):
+    header = ",".join(COLUMNS)
+    (tmp_path / "per_patient.csv").write_text(f"{header}\na,,,,1\n")
+    check_place(tmp_path, EVALUATED)
+
+
 def test_what_is_not_ours_is_not_replaced(tmp_path):
     (tmp_path / "per_patient.csv").write_text("mine")
     with pytest.raises(UserError, match=r"per_patient\.csv without"):
