@@ -20,7 +20,7 @@ from data_prep.dataset.plan import (
     read_case,
     read_plan,
 )
-from data_prep.errors import UserError
+from data_prep.errors import UserError, VolumeError
 from data_prep.preprocess import (
     PreparedVolume,
     PreprocessConfig,
@@ -144,7 +144,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _prepare_slices(self, case: Case) -> list[tuple[str, Example]]:
         config = self._plan.preprocess
         images, mask = read_case(case, config.channels, self._plan.mask_value)
-        prepared = volume_to_slices(images, config, mask)
+        try:
+            prepared = volume_to_slices(images, config, mask)
+        except VolumeError as error:
+            raise VolumeError(
+                f"{case.volume_id}: {error}; leave it out by exclude_reason"
+            ) from error
         if self._on_prepared is not None:
             self._on_prepared(case, images, mask, prepared)
         return list(slice_examples(case, prepared))

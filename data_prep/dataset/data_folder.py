@@ -62,6 +62,11 @@ def read_card(data_dir: str | os.PathLike) -> dict:
             f"that holds {DATASET_NAME}); {way_out}"
         )
     card = read_json(data_dir / CARD_FILE)
+    if not isinstance(card, dict):
+        raise UserError(
+            f"{data_dir / CARD_FILE}: expected a JSON object; copy the data "
+            "set again"
+        )
     if card.get("format_version") != FORMAT_VERSION:
         raise UserError(
             f"{data_dir}: expected a data set of format {FORMAT_VERSION}, "

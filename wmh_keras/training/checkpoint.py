@@ -88,10 +88,14 @@ def latest_checkpoint(checkpoints: Path) -> Checkpoint | None:
         except (OSError, UserError) as error:
             problems.append(str(error))
             continue
-        if digest == content["variables_sha256"]:
+        state = content.get("state") if isinstance(content, dict) else None
+        if not isinstance(state, dict):
+            problems.append(f"{folder / _STATE}: not a state of training")
+        elif digest == content.get("variables_sha256"):
             epoch = int(_NAME.fullmatch(folder.name)[1])
-            return Checkpoint(folder, epoch, content["state"])
-        problems.append(f"{folder / _VARIABLES}: damaged")
+            return Checkpoint(folder, epoch, state)
+        else:
+            problems.append(f"{folder / _VARIABLES}: damaged")
     if problems:
         raise UserError(
             "no checkpoint can be read, so the training cannot go on: "

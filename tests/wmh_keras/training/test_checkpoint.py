@@ -82,6 +82,14 @@ def test_what_a_kill_left_half_written_is_never_read(tmp_path, fitted):
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_000001"]
 
 
+@pytest.mark.parametrize("content", ["[]", '{"a": 1}', '{"state": null}'])
+def test_one_without_a_state_is_passed_over(tmp_path, fitted, content):
+    save_checkpoint(tmp_path, 1, fitted, {})
+    save_checkpoint(tmp_path, 2, fitted, {})
+    (tmp_path / "epoch_000002" / "state.json").write_text(content)
+    assert latest_checkpoint(tmp_path).epoch == 1
+
+
 @pytest.mark.parametrize("name", ["variables.npz", "state.json"])
 def test_a_damaged_one_is_passed_over(tmp_path, fitted, name):
     save_checkpoint(tmp_path, 1, fitted, {})
