@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import fcntl
 import glob
 import hashlib
 import json
@@ -68,24 +67,33 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path, holder: str) -> Iterator[None]:
     """Keeps other processes that ask for the same out of a folder.
 
     The folder is made if need be. The system drops the lock with the process,
-    however it ends; nothing is left in the folder.
+    however it ends; nothing is left in the folder. On Windows, which has no
+    such lock, nobody is kept out.
+
+    Args:
+      folder: where one process at a time may write.
+      holder: what has it, for the message: "another process writes here".
 
     Raises:
       UserError: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UserError(
-                f"{folder}: another process writes there; wait for it, or "
-                "take another folder"
+                f"{folder}: {holder}; wait for it, or take another folder"
             ) from error
         yield
     finally:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.errors import UserError
-from data_prep.files import read_json
+from data_prep.files import locked_folder, read_json
 
 DATASET_NAME = "tfds_wmh"
 FORMAT_VERSION = "1.0.0"
@@ -119,8 +119,9 @@ def build_data_folder(data_dir: str | os.PathLike) -> Iterator[Path]:
     """
     data_dir = Path(data_dir)
     check_place(data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with _lock(data_dir):
+    with locked_folder(
+        data_dir, "another program is preparing a data set here"
+    ):
         if is_finished(data_dir):
             raise UserError(f"{data_dir}: holds a finished data set already")
         incomplete = data_dir / _INCOMPLETE
@@ -165,24 +166,3 @@ def _flush_to_disk(folder: Path) -> None:
         if path.is_file():
             with open(path, "rb") as stream:
                 os.fsync(stream.fileno())
-
-
-@contextlib.contextmanager
-def _lock(data_dir: Path) -> Iterator[None]:
-    """Holds the folder for this process; a kill lets go of it."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where the lock is left out
-        yield
-        return
-    descriptor = os.open(data_dir, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"{data_dir}: another program is preparing a data set here"
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)

@@ -286,7 +286,7 @@ def test_two_runs_do_not_write_into_one_folder(
 ):
     write_head(tmp_path / "in" / "a.nii", make_head())
     out = tmp_path / "out"
-    with locked_folder(out):
+    with locked_folder(out, "a test"):
         assert predict(tmp_path / "in", out) == 1
     assert "another process writes there" in capsys.readouterr().err
     assert not any(out.iterdir())

@@ -167,7 +167,7 @@ def predict(request: Request, planned: Plan) -> Result:
       UserError: the model's weights are damaged, or the output folder cannot
         be written to.
     """
-    with locked_folder(request.output_dir):
+    with locked_folder(request.output_dir, "another process writes there"):
         made = _predict(request, planned)
     failed = [r for r in made if r.status == records.FAILED]
     return Result(

@@ -9,8 +9,6 @@ tensorboard/     the same for TensorBoard
 """
 
 import contextlib
-import fcntl
-from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep import files
@@ -24,27 +22,17 @@ from wmh_keras.training.config import (
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
-_LOCK_FILE = ".lock"
 
 
-@contextlib.contextmanager
-def locked(workdir: Path) -> Iterator[None]:
+def locked(workdir: Path) -> contextlib.AbstractContextManager[None]:
     """Keeps a second training out of the work folder; makes the folder.
 
     Raises:
       UserError: Another process trains there.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    with open(workdir / _LOCK_FILE, "w") as stream:
-        try:
-            # The system drops the lock with the process, however it ends.
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                f"{workdir}: another process trains in this work folder; wait "
-                "for it or take another --workdir"
-            ) from error
-        yield
+    return files.locked_folder(
+        workdir, "another process trains in this work folder"
+    )
 
 
 def open_workdir(
@@ -67,7 +55,7 @@ def open_workdir(
     flags_file = workdir / FLAGS_FILE
     files.remove_temporaries(workdir)
     files.remove_temporaries(workdir / CHECKPOINTS)
-    present = {p.name for p in workdir.iterdir()} - {_LOCK_FILE}
+    present = {p.name for p in workdir.iterdir()}
     if present and FLAGS_FILE not in present:
         raise UserError(
             f"{workdir}: expected a new or empty folder or a work folder, "

@@ -48,7 +48,7 @@ def history(trained):
 
 def test_the_work_folder_has_everything(trained):
     workdir, _, _ = trained
-    names = {path.name for path in workdir.iterdir()} - {".lock"}
+    names = {path.name for path in workdir.iterdir()}
     assert names == {
         "checkpoints",
         "flags.cfg",
