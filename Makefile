@@ -27,7 +27,8 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[test,crosscheck]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off --no-deps panoptica==2.1.7
 	@touch $@
 
 demo: $(INSTALLED)

@@ -16,6 +16,7 @@ BINARIES = {
     "data_prep.prepare",
     "wmh_keras.evaluate",
     "wmh_keras.predict",
+    "wmh_keras.report",
     "wmh_keras.train",
 }
 # Room -> the rooms of the project it may import. A room is a module or a
@@ -60,8 +61,10 @@ MAY_IMPORT = {
         "wmh_keras.inference",
         "wmh_keras.metrics",
         "wmh_keras.model_info",
+        "wmh_keras.pictures",
         "wmh_keras.statistics",
     },
+    "wmh_keras.pictures": {"data_prep"},
     "wmh_keras.prediction": {
         "data_prep",
         "wmh_keras.artifacts",
@@ -69,14 +72,17 @@ MAY_IMPORT = {
         "wmh_keras.inference",
         "wmh_keras.metrics",
         "wmh_keras.model_info",
+        "wmh_keras.pictures",
         "wmh_keras.reporting",
     },
     "wmh_keras.reporting": {
         "data_prep",
         "wmh_keras.artifacts",
+        "wmh_keras.datasets",
         "wmh_keras.evaluation",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.pictures",
         "wmh_keras.statistics",
     },
 }

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from data_prep.cases.bids_names import ACQUISITION_KEYS
 from data_prep.errors import UserError
 from data_prep.nifti import is_nifti, nifti_stem
-from wmh_keras.evaluation.patient import VolumeKey
+from wmh_keras.evaluation.volume_key import VolumeKey
 
 _PROBABILITY_WORDS = {"probability", "probabilities", "prob", "probs"} | {
     "probseg",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from data_prep.errors import UserError
 from data_prep.nifti import write_mask, write_probability
 from wmh_keras.datasets import StoredVolume, VolumeRecord
-from wmh_keras.evaluation.patient import VolumeKey, evaluate_patient
+from wmh_keras.evaluation.patient import evaluate_patient
 from wmh_keras.evaluation.problems import Outcome, Problem
+from wmh_keras.evaluation.volume_key import VolumeKey
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.

@@ -11,8 +11,8 @@ from data_prep.errors import UserError
 from data_prep.files import read_csv
 from wmh_keras.evaluation import file_names
 from wmh_keras.evaluation.pairs import Matching, Pair
-from wmh_keras.evaluation.patient import VolumeKey
 from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.volume_key import VolumeKey
 
 KeyOf = Callable[[str], VolumeKey | None]
 

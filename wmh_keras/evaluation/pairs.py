@@ -8,8 +8,8 @@ from pathlib import Path
 from data_prep.cases.case import without_prefix
 from data_prep.errors import UserError
 from data_prep.files import read_csv
-from wmh_keras.evaluation.patient import VolumeKey
 from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.volume_key import VolumeKey
 
 _PAIR_COLUMNS = ("subject_id", "reference", "prediction")
 _OPTIONAL_COLUMNS = ("probability", "session", "run", "site")

@@ -1,94 +1,15 @@
 """The scores of one volume, as one row of the table."""
 
-import dataclasses
 import math
 
 import numpy as np
 
 from data_prep.errors import UserError
 from data_prep.volume import Volume
+from wmh_keras.evaluation.volume_key import VolumeKey
 from wmh_keras.inference.postprocess import remove_small_lesions
 from wmh_keras.metrics import challenge, curves, labels, lesion, pixel
 from wmh_keras.metrics.volumetry import volume_ml
-
-
-@dataclasses.dataclass(frozen=True)
-class VolumeKey:
-    """Who and which scan a row is about.
-
-    Attributes:
-        subject_id: without the "sub-" of BIDS.
-        session: "" where there is none, as run and site.
-        run: of several in a session.
-        site: where it was acquired.
-    """
-
-    subject_id: str
-    session: str = ""
-    run: str = ""
-    site: str = ""
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """What has to be unique: (subject_id, session, run)."""
-        return (self.subject_id, self.session, self.run)
-
-    def __str__(self) -> str:
-        parts = [f"subject {self.subject_id}"]
-        if self.session:
-            parts.append(f"session {self.session}")
-        if self.run:
-            parts.append(f"run {self.run}")
-        return ", ".join(parts)
-
-
-@dataclasses.dataclass(frozen=True)
-class PatientScores:
-    """The scores of one volume, in the order of the table's columns.
-
-    NaN stands for "not defined here": see the table of empty cases in
-    `wmh_keras.metrics`, and for `auc` also "no probabilities".
-    """
-
-    dice: float
-    precision: float
-    recall: float
-    accuracy: float
-    auc: float
-    lesion_recall: float
-    lesion_precision: float
-    lesion_dice: float
-    lesion_accuracy: float
-    challenge_dsc: float
-    challenge_h95_mm: float
-    challenge_avd_percent: float
-    challenge_lesion_recall: float
-    challenge_lesion_f1: float
-    reference_volume_ml: float
-    predicted_volume_ml: float
-    reference_lesions: int
-    predicted_lesions: int
-
-
-KEY_COLUMNS = tuple(f.name for f in dataclasses.fields(VolumeKey))
-SCORE_COLUMNS = tuple(f.name for f in dataclasses.fields(PatientScores))
-COLUMNS = KEY_COLUMNS + SCORE_COLUMNS
-
-
-@dataclasses.dataclass(frozen=True)
-class PatientResult:
-    """One volume's key, scores and voxel counts (for pooled scores)."""
-
-    key: VolumeKey
-    scores: PatientScores
-    counts: pixel.PixelCounts
-
-    def to_row(self) -> dict[str, str | float | int]:
-        """One row of the table: `COLUMNS` to values."""
-        return {
-            **dataclasses.asdict(self.key),
-            **dataclasses.asdict(self.scores),
-        }
 
 
 def evaluate_patient(

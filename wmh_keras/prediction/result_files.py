@@ -14,12 +14,12 @@ from data_prep.files import (
 from data_prep.nifti import write_mask, write_probability
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
+from wmh_keras.pictures.overlay import draw_tiles
+from wmh_keras.pictures.overview import to_jpeg, write_overview
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
 from wmh_keras.prediction.lesions import Lesion
 from wmh_keras.prediction.outputs import Job
-from wmh_keras.reporting.overlay import draw_tiles
-from wmh_keras.reporting.overview import to_jpeg, write_overview
 
 if TYPE_CHECKING:
     from wmh_keras.inference.segmenter import Segmentation

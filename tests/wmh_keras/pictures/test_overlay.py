@@ -3,13 +3,13 @@ import pytest
 from PIL import Image
 
 from data_prep.volume import Volume
-from wmh_keras.reporting.overlay import (
+from wmh_keras.pictures.overlay import (
     PREDICTION_COLOUR,
     REFERENCE_COLOUR,
     choose_slices,
     draw_tiles,
 )
-from wmh_keras.reporting.overview import to_jpeg, write_overview
+from wmh_keras.pictures.overview import to_jpeg, write_overview
 
 
 def block(affine=None, shape=(40, 30, 12)) -> Volume:

@@ -6,7 +6,7 @@ import os
 from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.files import write_atomically
-from wmh_keras.reporting.overlay import (
+from wmh_keras.pictures.overlay import (
     PREDICTION_COLOUR,
     REFERENCE_COLOUR,
     Tile,

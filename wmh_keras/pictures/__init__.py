@@ -1,0 +1,1 @@
+"""Pictures of slices with the outlines of masks."""

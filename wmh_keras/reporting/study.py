@@ -1,0 +1,41 @@
+"""All that a report is made from, read and checked."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wmh_keras.evaluation.head_to_head import HeadToHead
+from wmh_keras.evaluation.ratings import RatingStudy
+from wmh_keras.evaluation.results import EvaluationResults
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSummary:
+    """A prepared data set, as its card and its list of cases tell of it.
+
+    Attributes:
+        card: data_card.json as JSON types.
+        cases: the rows of cases.csv, those that were left out too.
+    """
+
+    card: Mapping[str, Any]
+    cases: Sequence[Mapping[str, str]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+    """What the user asked a report about.
+
+    Attributes:
+        evaluations: at least one, names unique, all of the same patients.
+        comparison: None for a single evaluation.
+        ratings: None without --ratings.
+        data: None without --data_dir.
+        seed: of bootstrap intervals.
+    """
+
+    evaluations: tuple[EvaluationResults, ...]
+    comparison: HeadToHead | None
+    ratings: RatingStudy | None
+    data: DataSummary | None
+    seed: int = 0
