@@ -128,7 +128,7 @@ def read_json(path: str | os.PathLike) -> Any:  # noqa: ANN401
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a JSON file: {error}") from error
 
 

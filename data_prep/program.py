@@ -53,7 +53,7 @@ def run_program(
     flag_values = flags.FlagValues()
     define_flags(flag_values)
     if any(argument in ("--help", "-help", "-h") for argument in argv[1:]):
-        print(format_help(name, description, flag_values))
+        _print_to_the_end(format_help(name, description, flag_values))
         return EXIT_OK
     if "--version" in argv[1:]:
         print(f"{name} {__version__}")
@@ -247,6 +247,15 @@ def _format_default(flag: flags.Flag) -> str:
     if isinstance(default, list):
         default = ",".join(map(str, default))
     return f"=…  (default: {default})"
+
+
+def _print_to_the_end(text: str) -> None:
+    """Prints; a reader that leaves early, such as `head`, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(name: str, message: str) -> None:

@@ -98,12 +98,10 @@ def is_own_output(path: Path) -> bool:
 
 def is_own_folder(folder: Path) -> bool:
     """True for a BIDS derivative that this program wrote."""
-    description = read_description(folder)
-    names = [
-        entry.get("Name", "")
-        for entry in description.get("GeneratedBy") or []
-        if isinstance(entry, dict)
-    ]
+    entries = read_description(folder).get("GeneratedBy")
+    if not isinstance(entries, list):
+        return False
+    names = [e.get("Name", "") for e in entries if isinstance(e, dict)]
     return PROGRAM_NAME in [str(name).lower() for name in names]
 
 
@@ -116,7 +114,7 @@ def read_description(folder: Path) -> dict:
     path = folder / "dataset_description.json"
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

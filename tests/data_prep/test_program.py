@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from absl import flags
 
@@ -186,3 +189,14 @@ def test_preprocess_flags_give_the_config():
     flag_values(["x", "--side=96", "--padding=background"])
     config = flag_groups.preprocess_config_from(flag_values)
     assert config == PreprocessConfig(side=96, padding="background")
+
+
+def test_help_into_a_closed_pipe_is_no_error():
+    command = f"set -o pipefail; {sys.executable} -m data_prep.prepare --help"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

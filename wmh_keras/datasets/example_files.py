@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from data_prep.dataset import data_folder
+from data_prep.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -50,7 +51,14 @@ class ExampleFiles:
     def _info(self) -> Any:  # noqa: ANN401
         import tensorflow_datasets as tfds
 
-        return tfds.builder_from_directory(self.folder).info
+        try:
+            return tfds.builder_from_directory(self.folder).info
+        # What a damaged file of metadata raises is the parsers' affair.
+        except Exception as error:
+            raise UserError(
+                f"{self.folder}: the description of the data set is missing "
+                f"or damaged; copy the data set again ({error})"
+            ) from error
 
     @functools.cached_property
     def _features(self) -> Any:  # noqa: ANN401

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from data_prep.errors import UserError
 from wmh_keras import artifacts, distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.inference.segmenter import Segmenter
@@ -75,11 +77,16 @@ def train(config: TrainingConfig) -> TrainingResult:
         run = _Run(config, data, stream, fingerprint, info, checkpoint)
         if checkpoint is not None:
             restore_checkpoint(checkpoint, model)
-        run.fit(
-            model,
-            validation,
-            assembly.describe(model, data, devices, stream, validation),
+        description = assembly.describe(
+            model, data, devices, stream, validation
         )
+        try:
+            run.fit(model, validation, description)
+        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+            raise UserError(
+                f"{config.data_dir}: a file of the data set is missing or "
+                f"damaged: {error.message}"
+            ) from error
         return run.result()
 
 

@@ -107,7 +107,10 @@ def test_linked_folders_are_entered_once(tmp_path):
     assert list_images(tmp_path / "store") == [tmp_path / "store/p1/FLAIR.nii"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"GeneratedBy": null}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"GeneratedBy": null}', '{"GeneratedBy": 3}', "[" * 100_000],
+)
 def test_a_damaged_description_is_nobodys(tmp_path, text):
     (tmp_path / "dataset_description.json").write_text(text)
     assert not is_own_folder(tmp_path)

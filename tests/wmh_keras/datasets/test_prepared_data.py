@@ -276,3 +276,14 @@ def test_a_missing_or_damaged_file_is_named(data_dir, tmp_path):
     records.unlink()
     with pytest.raises(UserError, match="damaged"):
         list(data.read_volumes(data.select("train")))
+
+
+def test_a_damaged_description_of_the_data_is_named(data_dir, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(data_dir, tmp_path / "copy")
+    description = copy / "tfds_wmh/slices/1.0.0/dataset_info.json"
+    description.write_text(description.read_text()[:-40])
+    data = open_prepared_data(copy)
+    with pytest.raises(UserError, match=r"slices.*copy the data set again"):
+        data.slices(data.select("train"))

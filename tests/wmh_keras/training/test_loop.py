@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -139,6 +140,14 @@ def test_a_network_that_does_not_fit_the_side_is_refused(
     config = make_config(small_data_dir, tmp_path / "run", filters=(2,) * 7)
     with pytest.raises(UserError, match="side: expected a multiple of 64"):
         loop.train(config)
+
+
+def test_a_damaged_record_file_is_told_of(small_data_dir, tmp_path):
+    data = shutil.copytree(small_data_dir, tmp_path / "data")
+    records = next(data.glob("tfds_wmh/slices/1.0.0/*train.tfrecord*"))
+    records.write_bytes(records.read_bytes()[:-50])
+    with pytest.raises(UserError, match="data: a file of the data set"):
+        loop.train(make_config(data, tmp_path / "run"))
 
 
 def test_a_training_that_diverges_ends_with_a_clear_word(
