@@ -18,6 +18,8 @@ class Summary:
     Attributes:
         mean, sd, median: over the subjects that have a value; `sd` is the
             sample standard deviation (n - 1).
+        q1, q3: lower and upper quartile, linearly interpolated (method 7 of
+            Hyndman and Fan 1996).
         ci_low, ci_high: bootstrap interval of the mean, 95 %.
         n: subjects that have a value.
         n_nan: subjects that have none, and are left out of all the rest.
@@ -26,6 +28,8 @@ class Summary:
     mean: float
     sd: float
     median: float
+    q1: float
+    q3: float
     ci_low: float
     ci_high: float
     n: int
@@ -42,7 +46,8 @@ def summarize(values: Sequence[float], *, seed: int = 0) -> Summary:
 
     Returns:
         The summary. Without any value all numbers are NaN; with one value
-        the spread and the interval are NaN, for one subject has none.
+        standard deviation and interval are NaN, for one subject has none,
+        and the quartiles are that value.
 
     Raises:
         ValueError: infinite values, or not one-dimensional.
@@ -53,11 +58,16 @@ def summarize(values: Sequence[float], *, seed: int = 0) -> Summary:
     if np.isinf(array).any():
         raise ValueError("values: expected finite numbers or NaN, received inf")
     known = array[~np.isnan(array)]
+    q1, q3 = (
+        np.percentile(known, (25, 75)) if known.size else (math.nan, math.nan)
+    )
     low, high = bootstrap_interval(known, seed=seed)
     return Summary(
         mean=float(known.mean()) if known.size else math.nan,
         sd=float(known.std(ddof=1)) if known.size > 1 else math.nan,
         median=float(np.median(known)) if known.size else math.nan,
+        q1=float(q1),
+        q3=float(q3),
         ci_low=low,
         ci_high=high,
         n=int(known.size),

@@ -13,6 +13,7 @@ def test_by_hand():
     assert summary.sd == pytest.approx(math.sqrt((9 + 1 + 16) / 2))
     assert summary.median == 3
     assert (summary.n, summary.n_nan) == (3, 1)
+    assert (summary.q1, summary.q3) == (2, 5.5)
     assert 1 <= summary.ci_low < 4 < summary.ci_high <= 8
 
 
@@ -21,8 +22,9 @@ def test_none_and_one():
     assert (empty.n, empty.n_nan) == (0, 2)
     assert math.isnan(empty.mean)
     assert math.isnan(empty.ci_low)
+    assert math.isnan(empty.q1)
     one = summarize([0.7])
-    assert one.mean == one.median == 0.7
+    assert one.mean == one.median == one.q1 == one.q3 == 0.7
     assert math.isnan(one.sd)
     assert math.isnan(one.ci_high)
     assert summarize([]).n == 0
