@@ -52,6 +52,7 @@ class Record:
       warnings: what the user should know.
       thumbnails: JPEG files in base64, for the page.
       files: names of the results, in the record's folder.
+      mask_sha256: of the mask as it was written; "" before that.
       path: where the record was read from or goes to.
     """
 
@@ -62,6 +63,7 @@ class Record:
     warnings: Sequence[str] = ()
     thumbnails: Sequence[str] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    mask_sha256: str = ""
     path: Path | None = None
 
     @property
@@ -69,6 +71,12 @@ class Record:
         """Names of results that are no longer there."""
         folder = self.path.parent
         return [n for n in self.files.values() if not (folder / n).is_file()]
+
+    def has_changed_mask(self, mask: Path) -> bool:
+        """Whether the mask is no longer what was written: a correction?"""
+        if not self.mask_sha256 or not mask.is_file():
+            return False
+        return sha256_of(mask) != self.mask_sha256
 
 
 def write_record(record: Record) -> None:
@@ -131,7 +139,7 @@ def check_earlier(
                 done.append(job)
                 continue
         else:
-            problem = None
+            problem = _corrected_mask(record, job)
         if problem is None:
             waiting.append(job)
         else:
@@ -152,6 +160,33 @@ def _foreign_files(outputs: ScanOutputs) -> str | None:
     if not found:
         return None
     return f"there without a record of this program: {', '.join(found)}"
+
+
+def _corrected_mask(record: Record, job: Job) -> str | None:
+    if not record.has_changed_mask(job.outputs.mask):
+        return None
+    return (
+        "changed since it was written (a correction by hand?), and would be "
+        f"replaced, for {', '.join(record.missing)} is missing; keep it under "
+        "another name"
+    )
+
+
+def warn_of_changed_masks(done: Sequence[Job]) -> tuple[str, ...]:
+    """Tells of masks that are kept though they are not as written.
+
+    Args:
+      done: jobs that `check_earlier` found done.
+    """
+    changed = []
+    for job in done:
+        record = read_record(job.outputs.record)
+        if record is not None and record.has_changed_mask(job.outputs.mask):
+            changed.append(
+                f"{job.outputs.mask}: changed since it was written; it is kept "
+                "as it is, table and page show what was written"
+            )
+    return tuple(changed)
 
 
 def _difference(record: Record, settings: Settings, job: Job) -> str | None:

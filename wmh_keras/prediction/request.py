@@ -18,7 +18,12 @@ from wmh_keras.prediction import bids_derivative, records
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
 from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import Job, plan_jobs
-from wmh_keras.prediction.records import Record, Settings, check_earlier
+from wmh_keras.prediction.records import (
+    Record,
+    Settings,
+    check_earlier,
+    warn_of_changed_masks,
+)
 from wmh_keras.prediction.scan import RunInfo
 from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
 
@@ -154,6 +159,7 @@ def plan(request: Request) -> Plan:
     )
     _check_apart(jobs, path, request.output_dir)
     waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
+    warnings += warn_of_changed_masks(done)
     return Plan(info, settings, is_bids, waiting, done, tuple(warnings))
 
 

@@ -141,6 +141,7 @@ def process_scan(
         warnings=list(result.warnings),
         thumbnails=thumbnails,
         files=file_names(job),
+        mask_sha256=sha256_of(job.outputs.mask),
     )
     records.write_record(record)
     return record

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 
 import pytest
 
@@ -10,7 +11,12 @@ from wmh_keras.model_info import Member, ModelInfo
 from wmh_keras.prediction import records
 from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import plan_jobs
-from wmh_keras.prediction.records import Record, Settings, check_earlier
+from wmh_keras.prediction.records import (
+    Record,
+    Settings,
+    check_earlier,
+    warn_of_changed_masks,
+)
 
 SETTINGS = Settings("unet-1", 0.5, 0.0)
 
@@ -65,6 +71,19 @@ def test_a_missing_result_is_made_again(job):
     finish(job)
     job.outputs.lesions.unlink()
     assert check_earlier([job], SETTINGS, overwrite=False) == ([job], [])
+
+
+def test_a_mask_corrected_by_hand_is_never_replaced_in_silence(job):
+    finish(job, mask_sha256=hashlib.sha256(b"result").hexdigest())
+    assert warn_of_changed_masks([job]) == ()
+    job.outputs.mask.write_bytes(b"corrected")
+    assert check_earlier([job], SETTINGS, overwrite=False) == ([], [job])
+    (warning,) = warn_of_changed_masks([job])
+    assert str(job.outputs.mask) in warning
+    job.outputs.lesions.unlink()
+    with pytest.raises(UserError, match=r"correction by hand.*lesions\.csv"):
+        check_earlier([job], SETTINGS, overwrite=False)
+    assert check_earlier([job], SETTINGS, overwrite=True) == ([job], [])
 
 
 @pytest.mark.parametrize(
