@@ -123,9 +123,10 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's signed-rank test.
 
     Differences of zero are left out before ranking (Wilcoxon 1945), as R and
-    SPSS do; Pratt's variant would rank them. Exact for up to 50 subjects
-    without ties and zeros, by the normal approximation with tie correction
-    otherwise (from `scipy.stats.wilcoxon`).
+    SPSS do; Pratt's variant would rank them. Up to 50 subjects (13 with ties
+    in the differences) the p value is exact, else it is the normal
+    approximation with tie and without continuity correction, as
+    `scipy.stats.wilcoxon` has it.
 
     Args:
         differences: (n,) finite.
@@ -133,12 +134,12 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     Returns:
         1 where all are 0; NaN for fewer than two.
     """
-    differences = np.round(differences, _DECIMALS)
     if len(differences) < 2:
         return math.nan
-    if not differences.any():
+    differences = _without_zeros(differences)
+    if not differences.size:
         return 1.0
-    return float(stats.wilcoxon(differences, zero_method="wilcox").pvalue)
+    return float(stats.wilcoxon(differences).pvalue)
 
 
 def rank_biserial(differences: np.ndarray) -> float:
@@ -153,10 +154,9 @@ def rank_biserial(differences: np.ndarray) -> float:
     Returns:
         -1 to 1; 0 where all are 0, NaN for fewer than two.
     """
-    differences = np.round(differences, _DECIMALS)
     if len(differences) < 2:
         return math.nan
-    differences = differences[differences != 0]
+    differences = _without_zeros(differences)
     if not differences.size:
         return 0.0
     ranks = stats.rankdata(np.abs(differences))
@@ -206,12 +206,17 @@ def eta_squared(table: np.ndarray) -> float:
         table: (subjects, models) finite.
 
     Returns:
-        0 to 1; NaN where no value differs.
+        0 to 1; NaN for fewer than two subjects, or where no value differs.
     """
-    if table.size == 0 or np.ptp(table) == 0:
+    if len(table) < 2 or np.ptp(table) == 0:
         return math.nan
     between = ((table.mean(axis=0) - table.mean()) ** 2).sum() * len(table)
     return float(between / ((table - table.mean()) ** 2).sum())
+
+
+def _without_zeros(differences: np.ndarray) -> np.ndarray:
+    rounded = np.round(differences, _DECIMALS)
+    return rounded[rounded != 0]
 
 
 def _common_rows(values: Mapping[str, np.ndarray]) -> np.ndarray:
