@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -51,19 +52,27 @@ def write_overview(
         (16, 16, 16),
     )
     draw = ImageDraw.Draw(page)
-    _write_line(draw, (10, 6), title, page_width - 20, 18, "white")
-    _write_line(draw, (10, 32), subtitle, page_width - 20, 14, "#cccccc")
+    write_line(draw, (10, 6), title, page_width - 20, 18, "white")
+    write_line(draw, (10, 32), subtitle, page_width - 20, 14, "#cccccc")
     for index, tile in enumerate(tiles):
         corner = (index % columns * width, top + index // columns * height)
         page.paste(label_tile(tile), corner)
-    _legend(draw, (10, page.height - _BAND_PIXELS + 2), has_reference)
+    entries = [("found", PREDICTION_COLOUR)]
+    if has_reference:
+        entries.append(("reference", REFERENCE_COLOUR))
+    write_legend(draw, (10, page.height - _BAND_PIXELS + 2), entries)
     with write_atomically(path) as temporary:
         page.save(temporary, format="PNG", optimize=True)
 
 
-def label_tile(tile: Tile) -> Image.Image:
-    """Writes R, L and the slice's number onto a copy of a tile."""
-    image = tile.image.copy()
+def label_tile(tile: Tile, *, outlined: bool = True) -> Image.Image:
+    """Writes R, L and the slice's number onto a copy of a tile.
+
+    Args:
+      tile: the slice.
+      outlined: whether to take the picture with outlines.
+    """
+    image = (tile.image if outlined else tile.plain).copy()
     draw = ImageDraw.Draw(image)
     width, height = image.size
     large = ImageFont.load_default(max(width // 16, 11))
@@ -88,7 +97,7 @@ def to_jpeg(tile: Tile, quality: int = 82) -> bytes:
     return stream.getvalue()
 
 
-def _write_line(
+def write_line(
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     text: str,
@@ -96,6 +105,16 @@ def _write_line(
     size: int,
     colour: str,
 ) -> None:
+    """Writes a line, cut off with an ellipsis where it is too wide.
+
+    Args:
+      draw: of the page.
+      corner: left and top of the line.
+      text: what to write.
+      width: at most so many pixels.
+      size: of the font.
+      colour: of the font.
+    """
     font = ImageFont.load_default(size)
     if draw.textlength(text, font=font) > width:
         while text and draw.textlength(text + "…", font=font) > width:
@@ -104,14 +123,20 @@ def _write_line(
     draw.text(corner, text, font=font, fill=colour)
 
 
-def _legend(
-    draw: ImageDraw.ImageDraw, corner: tuple[int, int], has_reference: bool
+def write_legend(
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    entries: Sequence[tuple[str, tuple[int, int, int]]],
 ) -> None:
+    """Names the colours of outlines, and what R means, in one line.
+
+    Args:
+      draw: of the page.
+      corner: left and top of the line.
+      entries: names with their colours.
+    """
     font = ImageFont.load_default(13)
     x, y = corner
-    entries = [("found", PREDICTION_COLOUR)]
-    if has_reference:
-        entries.append(("reference", REFERENCE_COLOUR))
     for name, colour in entries:
         draw.rectangle((x, y + 3, x + 12, y + 13), outline=colour, width=2)
         draw.text((x + 18, y), name, font=font, fill="#cccccc")
