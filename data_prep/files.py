@@ -184,6 +184,13 @@ def read_csv(
       UserError: missing or unreadable, no header, a header named twice, or a
         row with another number of fields; names the file and the line.
     """
+    return [row for _, row in read_numbered_csv(path, delimiter)]
+
+
+def read_numbered_csv(
+    path: str | os.PathLike, delimiter: str = ","
+) -> list[tuple[int, dict[str, str]]]:
+    """Reads a table as `read_csv` does, with the line number of each row."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             # Tab-separated tables (BIDS) have no quotes. Elsewhere a quote
@@ -216,7 +223,10 @@ def read_csv(
                 f"{path}, line {number}: expected {len(header)} fields as in "
                 f"the header, received {len(fields)}"
             )
-    return [dict(zip(header, fields, strict=True)) for _, fields in lines[1:]]
+    return [
+        (number, dict(zip(header, fields, strict=True)))
+        for number, fields in lines[1:]
+    ]
 
 
 def sha256_of(path: str | os.PathLike) -> str:

@@ -44,7 +44,7 @@ def read_manifest(path: Path) -> list[Case]:
         missing or a column unknown, or rows lack a required value (all of
         them are named).
     """
-    rows = [_clean_row(row) for row in read_csv(path, _delimiter_of(path))]
+    rows = [_clean_row(row) for row in read_csv(path, delimiter_of(path))]
     if not rows:
         raise UserError(f"{path}: expected one line a volume, received none")
     _check_columns(path, list(rows[0]))
@@ -62,7 +62,12 @@ def read_manifest(path: Path) -> list[Case]:
     return _with_relative_paths(cases, path.absolute().parent)
 
 
-def _delimiter_of(path: Path) -> str:
+def delimiter_of(path: Path) -> str:
+    """Tells by the header line whether commas, semicolons or tabs separate.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
     # Spreadsheets write semicolons where the comma is the decimal sign.
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as stream:
