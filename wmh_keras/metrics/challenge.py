@@ -41,9 +41,10 @@ import math
 
 import edt
 import numpy as np
-from scipy import ndimage, spatial
+from scipy import spatial
 
 from wmh_keras.metrics import labels, lesion, pixel
+from wmh_keras.metrics.components import bounding_box
 
 # Above this many boundary voxels a distance transform beats a search tree.
 _MOST_TREE_POINTS = 1_000_000
@@ -140,7 +141,7 @@ def hausdorff95_mm(
             f"received {spacing_mm}"
         )
     wmh, predicted = labels.leave_out_label_2(reference, prediction)
-    box = lesion.bounding_box(wmh | predicted)
+    box = bounding_box(wmh | predicted)
     if box is None:
         return 0.0
     if not wmh.any() or not predicted.any():
@@ -169,12 +170,15 @@ def slice_boundary(mask: np.ndarray, slice_axis: int = 2) -> np.ndarray:
     Returns:
         (x, y, z) bool; empty for an empty mask, and for a full one.
     """
-    size = [3, 3, 3]
-    size[slice_axis] = 1
-    eroded = ndimage.minimum_filter(
-        mask.astype(np.uint8), size=size, mode="constant", cval=1
-    )
-    return mask & (eroded == 0)
+    eroded = mask.copy()
+    for axis in {0, 1, 2} - {slice_axis}:
+        # One row after the other, so that both together are the full square.
+        whole = eroded.copy()
+        after, before = [slice(None)] * 3, [slice(None)] * 3
+        after[axis], before[axis] = slice(1, None), slice(None, -1)
+        eroded[tuple(after)] &= whole[tuple(before)]
+        eroded[tuple(before)] &= whole[tuple(after)]
+    return mask & ~eroded
 
 
 def _directed_95th_percentile(

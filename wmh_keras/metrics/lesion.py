@@ -1,74 +1,37 @@
-"""Lesions: 26-connected components, and which of them are found."""
+"""Lesions of two masks: which are found, and the scores from that."""
 
 import dataclasses
 import math
 
-import cc3d
 import numpy as np
 
 from wmh_keras.metrics import labels as mask_labels
+from wmh_keras.metrics.components import (
+    Components,
+    bounding_box,
+    find_components,
+    label_lesions,
+    lesion_sizes,
+)
+
+__all__ = [
+    "ANY_OVERLAP",
+    "PAPER_OVERLAP",
+    "Contingency",
+    "LesionMatching",
+    "LesionOverlaps",
+    "LesionScores",
+    "bounding_box",
+    "label_lesions",
+    "lesion_scores",
+    "lesion_sizes",
+    "match_lesions",
+    "score_counts",
+    "score_lesions",
+]
 
 PAPER_OVERLAP = 0.4  # Shan et al. 2021: found if 40 % of it is predicted
 ANY_OVERLAP = 0.0
-
-
-def label_lesions(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Numbers the 26-connected components of a mask.
-
-    Voxels that touch by a face, an edge or a corner are one lesion. This one
-    labelling serves counting, removal and matching alike.
-
-    Args:
-        mask: (x, y, z), labels 0/1; label 1 (or True) is lesion.
-
-    Returns:
-        (x, y, z) int32, 0 for background and 1 to count for the lesions; and
-        the count. An empty mask gives zeros and 0.
-
-    Raises:
-        ValueError: not three axes, or values other than 0 and 1.
-    """
-    if mask.ndim != 3:
-        raise ValueError(f"mask: expected (x, y, z), received {mask.shape}")
-    mask_labels.check_labels(mask, mask_labels.WMH, "mask")
-    result = np.zeros(mask.shape, np.int32)
-    box = bounding_box(mask)
-    if box is None:
-        return result, 0
-    # Lesions fill a small part of a volume: label their bounding box alone.
-    numbered, count = cc3d.connected_components(
-        np.ascontiguousarray(mask[box], np.uint8),
-        connectivity=26,
-        out_dtype=np.uint32,
-        return_N=True,
-    )
-    result[box] = numbered
-    return result, int(count)
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """The smallest box that holds every nonzero voxel; None if none is."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        places = np.flatnonzero(mask.any(axis=others))
-        if places.size == 0:
-            return None
-        box.append(slice(int(places[0]), int(places[-1]) + 1))
-    return tuple(box)
-
-
-def lesion_sizes(labels: np.ndarray, count: int) -> np.ndarray:
-    """The number of voxels of each lesion.
-
-    Args:
-        labels: (x, y, z) integers from `label_lesions`.
-        count: the number of lesions.
-
-    Returns:
-        (count,) int64; lesion number i is at i - 1.
-    """
-    return _count_labels(labels[labels > 0], count)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,10 +39,12 @@ class LesionOverlaps:
     """Each lesion of one mask, and how much of it the other mask covers.
 
     Attributes:
+        components: the lesions as lists of voxels.
         sizes: (n,) int64, voxels of each lesion.
         covered: (n,) int64, how many of them are in the other mask.
     """
 
+    components: Components
     sizes: np.ndarray
     covered: np.ndarray
 
@@ -87,6 +52,11 @@ class LesionOverlaps:
     def count(self) -> int:
         """The number of lesions."""
         return len(self.sizes)
+
+    @property
+    def centroids(self) -> np.ndarray:
+        """(n, 3) float64, mean voxel indices of each lesion."""
+        return self.components.means(self.components.coordinates)
 
     def matched(self, min_overlap: float) -> np.ndarray:
         """Which lesions the other mask covers well enough.
@@ -109,16 +79,34 @@ class LesionOverlaps:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Contingency:
+    """Which lesions of two masks share voxels, in k rows.
+
+    Attributes:
+        reference: (k,) int64, a reference lesion, from 0.
+        predicted: (k,) int64, a predicted lesion that it shares voxels with.
+        shared: (k,) int64, how many; at least 1. A pair has one row, and rows
+            rise by reference lesion, then by predicted lesion.
+    """
+
+    reference: np.ndarray
+    predicted: np.ndarray
+    shared: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class LesionMatching:
     """The lesions of a reference and of a prediction, each with its overlap.
 
     Attributes:
         reference: reference lesions, covered by the prediction.
         predicted: predicted lesions, covered by the reference.
+        contingency: which of them share voxels, and how many.
     """
 
     reference: LesionOverlaps
     predicted: LesionOverlaps
+    contingency: Contingency
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +120,10 @@ class LesionScores:
 
 
 def match_lesions(
-    reference: np.ndarray, prediction: np.ndarray
+    reference: np.ndarray,
+    prediction: np.ndarray,
+    *,
+    slice_axis: int | None = None,
 ) -> LesionMatching:
     """Finds the lesions of both masks and how far each is covered.
 
@@ -144,15 +135,27 @@ def match_lesions(
     Args:
         reference: (x, y, z), labels 0/1/2.
         prediction: (x, y, z), labels 0/1.
+        slice_axis: None for lesions that are 26-connected in three
+            dimensions; an axis for 8-connected ones within each slice across
+            it.
 
     Raises:
-        ValueError: unequal shapes, or labels that are not allowed.
+        ValueError: unequal shapes, labels that are not allowed, or an axis
+            that is not 0, 1 or 2.
     """
     wmh, predicted = mask_labels.leave_out_label_2(reference, prediction)
-    return LesionMatching(
-        reference=_overlaps(wmh, predicted),
-        predicted=_overlaps(predicted, wmh),
-    )
+    first = find_components(wmh, slice_axis=slice_axis)
+    second = find_components(predicted, slice_axis=slice_axis)
+    contingency = _count_shared(first, second)
+    sides = []
+    for components, index in (
+        (first, contingency.reference),
+        (second, contingency.predicted),
+    ):
+        covered = np.zeros(components.count, np.int64)
+        np.add.at(covered, index, contingency.shared)
+        sides.append(LesionOverlaps(components, components.sizes, covered))
+    return LesionMatching(*sides, contingency)
 
 
 def score_lesions(
@@ -181,25 +184,45 @@ def score_lesions(
     | dice      | 1    | 0         | 0          |
     | accuracy  | 1    | 0         | 0          |
     """
-    found = int(matching.reference.matched(recall_overlap).sum())
-    matched = int(matching.predicted.matched(precision_overlap).sum())
-    in_reference = matching.reference.count
-    in_prediction = matching.predicted.count
-    if in_reference == 0 and in_prediction == 0:
-        return LesionScores(1.0, 1.0, 1.0, 1.0)
-    if in_reference == 0:
-        return LesionScores(math.nan, 0.0, 0.0, 0.0)
-    if in_prediction == 0:
-        return LesionScores(0.0, math.nan, 0.0, 0.0)
-    recall = found / in_reference
-    precision = matched / in_prediction
-    total = recall + precision
-    return LesionScores(
-        recall=recall,
-        precision=precision,
-        dice=2 * recall * precision / total if total else 0.0,
-        accuracy=found / (in_reference + in_prediction - matched),
+    return score_counts(
+        in_reference=matching.reference.count,
+        found=int(matching.reference.matched(recall_overlap).sum()),
+        in_prediction=matching.predicted.count,
+        matched=int(matching.predicted.matched(precision_overlap).sum()),
     )
+
+
+def score_counts(
+    *, in_reference: int, found: int, in_prediction: int, matched: int
+) -> LesionScores:
+    """The scores of `score_lesions`, from its four counts.
+
+    Within a size class one side can be empty and the other right: a small
+    lesion that is found by one of medium size, say. Where a side is empty,
+    2 precision recall / (precision + recall) says nothing; the Dice is then
+    that of the counts, 2 TP / (2 TP + FP + FN), and 1 where all three are 0.
+    For whole volumes that is the table of `score_lesions`, since nothing is
+    found where one side is empty.
+
+    Args:
+        in_reference: reference lesions.
+        found: those of them that are found (TP).
+        in_prediction: predicted lesions.
+        matched: those of them that match; the others are FP.
+    """
+    false = in_prediction - matched
+    errors = false + in_reference - found
+    recall = found / in_reference if in_reference else math.nan
+    precision = matched / in_prediction if in_prediction else math.nan
+    if not in_reference and not in_prediction:
+        recall = precision = 1.0
+    if not in_reference or not in_prediction:
+        dice = 2 * found / (2 * found + errors) if found + errors else 1.0
+    else:
+        total = recall + precision
+        dice = 2 * recall * precision / total if total else 0.0
+    accuracy = found / (found + errors) if found + errors else 1.0
+    return LesionScores(recall, precision, dice, accuracy)
 
 
 def lesion_scores(
@@ -217,13 +240,17 @@ def lesion_scores(
     )
 
 
-def _overlaps(mask: np.ndarray, other: np.ndarray) -> LesionOverlaps:
-    numbered, count = label_lesions(mask)
-    return LesionOverlaps(
-        sizes=_count_labels(numbered[mask], count),
-        covered=_count_labels(numbered[mask & other], count),
-    )
-
-
-def _count_labels(foreground: np.ndarray, count: int) -> np.ndarray:
-    return np.bincount(foreground, minlength=count + 1)[1:].astype(np.int64)
+def _count_shared(first: Components, second: Components) -> Contingency:
+    """Counts common voxels by pairs of lesions, without a volume."""
+    # Both lists rise, so that a search takes the place of a label volume.
+    place = np.searchsorted(second.voxels, first.voxels)
+    place = np.minimum(place, max(len(second.voxels) - 1, 0))
+    if len(second.voxels):
+        common = np.flatnonzero(second.voxels[place] == first.voxels)
+    else:
+        common = np.zeros(0, np.int64)
+    pair = first.owner[common] * np.int64(max(second.count, 1))
+    pair += second.owner[place[common]]
+    pairs, shared = np.unique(pair, return_counts=True)
+    in_first, in_second = np.divmod(pairs, max(second.count, 1))
+    return Contingency(in_first, in_second, shared)

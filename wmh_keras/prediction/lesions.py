@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.intensity import foreground
+from data_prep.midline import midline_x_mm
 from data_prep.size_classes import size_class
 from data_prep.volume import Volume
-from wmh_keras.metrics.lesion import label_lesions
+from wmh_keras.metrics.components import find_components
+from wmh_keras.metrics.lesion_places import centroids_mm, sides
 
 LESION_COLUMNS = (
     "id",
@@ -22,9 +23,6 @@ LESION_COLUMNS = (
     "side",
     "mean_probability",
 )
-
-# So much of a lesion has to lie on one side for the lesion to be there.
-_SIDE_SHARE = 0.75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,24 +82,14 @@ def describe_lesions(
     Returns:
       One entry a lesion; none for an empty mask.
     """
-    labels, count = label_lesions(mask)
-    if not count:
+    found = find_components(mask)
+    if not found.count:
         return []
-    places = np.argwhere(labels)
-    owner = labels[labels > 0]  # both in C order
-    sizes = np.bincount(owner, minlength=count + 1)[1:]
-    world = places @ flair.affine_mm[:3, :3].T + flair.affine_mm[:3, 3]
-    centroids = np.stack(
-        [
-            np.bincount(owner, world[:, axis], count + 1)[1:] / sizes
-            for axis in range(3)
-        ],
-        axis=1,
-    )
-    means = np.bincount(owner, probability[labels > 0], count + 1)[1:] / sizes
-    is_right = world[:, 0] > midline_x_mm(flair)
-    right = np.bincount(owner, is_right, count + 1)[1:] / sizes
-    # Stable: lesions of equal size stay in the order of their labels.
+    sizes = found.sizes
+    centroids = centroids_mm(found, flair.affine_mm)
+    means = found.means(probability[tuple(found.coordinates.T)])
+    side = sides(found, flair.affine_mm, midline_x_mm(flair))
+    # Stable: lesions of equal size stay in the order of their first voxels.
     order = np.argsort(-sizes, kind="stable")
     lesions = []
     for number, index in enumerate(order, start=1):
@@ -113,38 +101,8 @@ def describe_lesions(
                 voxels=int(sizes[index]),
                 volume_mm3=volume_mm3,
                 size_class=size_class(volume_mm3),
-                side=_side(right[index]),
+                side=side[index],
                 mean_probability=float(means[index]),
             )
         )
     return lesions
-
-
-def midline_x_mm(flair: Volume) -> float:
-    """Estimates where the head's middle lies, as a world x.
-
-    The centre of mass of the head's voxels (Otsu's threshold), each counting
-    the same. A head that is turned or tilted has a middle that is no plane
-    of equal x: the sides of lesions within a few mm of it are then uncertain.
-
-    Args:
-      flair: the image.
-
-    Returns:
-      World x in mm, rising to the patient's right.
-    """
-    head = foreground(flair.data)
-    centre = [
-        np.average(
-            np.arange(flair.shape[axis]),
-            weights=head.sum(axis=tuple({0, 1, 2} - {axis})),
-        )
-        for axis in range(3)
-    ]
-    return float(flair.affine_mm[0, :3] @ centre + flair.affine_mm[0, 3])
-
-
-def _side(right_share: float) -> str:
-    if right_share >= _SIDE_SHARE:
-        return "right"
-    return "left" if right_share <= 1 - _SIDE_SHARE else "both"

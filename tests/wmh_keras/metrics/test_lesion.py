@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from wmh_keras.metrics import lesion
+from wmh_keras.metrics import components, lesion
 
 
 def flood_fill(mask):
@@ -27,6 +27,10 @@ def flood_fill(mask):
 def line(*values):
     """A mask whose voxels lie along x."""
     return np.array(values, np.uint8).reshape(-1, 1, 1)
+
+
+def overlaps(lesions, covered):
+    return lesion.LesionOverlaps(lesions, lesions.sizes, covered)
 
 
 def test_corners_connect_and_gaps_do_not():
@@ -88,10 +92,13 @@ def test_the_limit_itself_counts_at_every_size(share):
     """0.1 * 30 > 3 in floating point, and 3 of 30 are a tenth all the same."""
     tenths = round(share * 10)
     sizes = np.arange(10, 2000, 10)
-    exact = lesion.LesionOverlaps(sizes, sizes // 10 * tenths)
-    assert exact.matched(share).all()
-    below = lesion.LesionOverlaps(sizes, sizes // 10 * tenths - 1)
-    assert not below.matched(share).any()
+    mask = np.zeros((len(sizes), 1, 2000), np.uint8)
+    for row, size in zip(mask[::2], sizes[::2], strict=True):
+        row[:, :size] = 1
+    lesions = components.find_components(mask)
+    enough = lesions.sizes // 10 * tenths
+    assert overlaps(lesions, enough).matched(share).all()
+    assert not overlaps(lesions, enough - 1).matched(share).any()
 
 
 def test_scores_by_hand():

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from data_prep.size_classes import count_by_class, size_class
+from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
 from wmh_keras.prediction.lesions import (
     LESION_COLUMNS,
     describe_lesions,
-    midline_x_mm,
 )
 
 
@@ -47,13 +46,6 @@ def test_numbers_by_hand():
     }
 
 
-def test_middle_is_the_heads_not_the_worlds():
-    assert midline_x_mm(ball(RAS)) == pytest.approx(10.0)  # 2 · 20 − 30
-    flipped = RAS.copy()
-    flipped[0] = [-2, 0, 0, 30]
-    assert midline_x_mm(ball(flipped)) == pytest.approx(-10.0)
-
-
 def test_flipped_storage_keeps_the_side():
     flipped = RAS.copy()
     flipped[0] = [-2, 0, 0, 30]
@@ -90,18 +82,3 @@ def test_metres_are_understood():
 def test_empty():
     empty = np.zeros((41, 31, 31), np.uint8)
     assert describe_lesions(empty, empty.astype(float), ball(RAS)) == []
-
-
-@pytest.mark.parametrize(
-    ("volume_mm3", "name"),
-    [
-        (19.99, "small"),
-        (20.0, "medium"),
-        (19.9999999, "medium"),  # 20 mm³ by a float32 header
-        (150.0, "medium"),
-        (150.0000001, "medium"),
-        (150.01, "large"),
-    ],
-)
-def test_limits_of_the_classes(volume_mm3, name):
-    assert size_class(volume_mm3) == name
