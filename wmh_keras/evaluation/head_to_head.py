@@ -1,11 +1,54 @@
 """Several evaluations of the same patients, side by side."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from wmh_keras.evaluation.results import EvaluationResults
-from wmh_keras.statistics.comparison import Comparison
-from wmh_keras.statistics.summary import Summary
+import numpy as np
+
+from data_prep.size_classes import SIZE_CLASSES
+from wmh_keras.evaluation.comparable import check_comparable
+from wmh_keras.evaluation.results import (
+    EvaluationResults,
+    Identity,
+    PatientResult,
+)
+from wmh_keras.statistics.comparison import Comparison, compare_models
+from wmh_keras.statistics.summary import Summary, summarize
+
+VOLUME_ERROR = "absolute_volume_error_ml"
+_WHOLE_SCORES = (
+    "dice",
+    "precision",
+    "recall",
+    "accuracy",
+    "auc",
+    "average_precision",
+    "lesion_recall",
+    "lesion_precision",
+    "lesion_dice",
+    "lesion_accuracy",
+    "challenge_dsc",
+    "challenge_h95_mm",
+    "challenge_avd_percent",
+    "challenge_lesion_recall",
+    "challenge_lesion_f1",
+)
+_CLASS_SCORES = (
+    "dice_within",
+    "dice",
+    "lesion_recall",
+    "lesion_precision",
+    "lesion_dice",
+    "lesion_accuracy",
+)
+LOWER_IS_BETTER = frozenset(
+    {"challenge_h95_mm", "challenge_avd_percent", VOLUME_ERROR}
+)
+# Means that differ by less are one number computed in another order.
+_TIE = 1e-12
+
+_ValueOf = Callable[[PatientResult], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,12 +56,14 @@ class ScoreComparison:
     """One score over several models.
 
     Attributes:
-        score: a field of PatientScores, or a per-class score such as
-            "dice_small".
+        score: a field of PatientScores, `VOLUME_ERROR` (predicted less
+            reference volume, without its sign), or a score within a size
+            class such as "dice_small".
         higher_is_better: which direction is good.
         summaries: by model, each over all the subjects that have a value.
         missing_volumes: by model, volumes without a value.
-        best: models whose mean is the best one, over the common patients.
+        best: models whose mean is the best one, over the common patients;
+            several where they tie, none where no patient is common.
         comparison: tests over the subjects on which every model has a value;
             None where fewer than two subjects have.
     """
@@ -37,7 +82,7 @@ class HeadToHead:
 
     Attributes:
         models: names, in the order given.
-        subjects: the patients.
+        subjects: the patients, in the order of the first evaluation.
         scores: by name, in the order of a table.
     """
 
@@ -51,6 +96,11 @@ def compare_evaluations(
 ) -> HeadToHead:
     """Compares evaluations of the same volumes.
 
+    A subject counts once: its volumes are averaged first. A model's own
+    summary takes all volumes on which it has a value; the tests and `best`
+    take only those on which every model has one, so that a subject's two
+    numbers are about the same scans.
+
     Args:
         evaluations: at least two, names unique.
         seed: of the bootstrap.
@@ -58,5 +108,95 @@ def compare_evaluations(
     Raises:
         UserError: other volumes, other references or other rules (lesion
             rule, size rule) in one of them; says which.
+        ValueError: fewer than two evaluations.
     """
-    raise NotImplementedError
+    if len(evaluations) < 2:
+        raise ValueError(
+            f"evaluations: expected at least two, received {len(evaluations)}"
+        )
+    check_comparable(evaluations)
+    return HeadToHead(
+        models=tuple(e.name for e in evaluations),
+        subjects=evaluations[0].subjects,
+        scores={
+            name: _compare_score(name, value_of, evaluations, seed)
+            for name, value_of in _scores()
+        },
+    )
+
+
+def _scores() -> Iterable[tuple[str, _ValueOf]]:
+    """Every score with what reads it from a volume's result."""
+    for name in _WHOLE_SCORES:
+        yield name, lambda v, n=name: float(getattr(v.scores, n))
+    yield VOLUME_ERROR, _volume_error_ml
+    for size_class in SIZE_CLASSES:
+        for name in _CLASS_SCORES:
+            yield (
+                f"{name}_{size_class}",
+                lambda v, c=size_class, n=name: float(getattr(v.classes[c], n)),
+            )
+
+
+def _volume_error_ml(volume: PatientResult) -> float:
+    scores = volume.scores
+    return abs(scores.predicted_volume_ml - scores.reference_volume_ml)
+
+
+def _compare_score(
+    name: str,
+    value_of: _ValueOf,
+    evaluations: Sequence[EvaluationResults],
+    seed: int,
+) -> ScoreComparison:
+    identities = [v.key.identity for v in evaluations[0].volumes]
+    values = {}
+    for evaluation in evaluations:
+        by_volume = {v.key.identity: value_of(v) for v in evaluation.volumes}
+        values[evaluation.name] = np.array([by_volume[i] for i in identities])
+    missing = {m: np.isnan(column) for m, column in values.items()}
+    in_all = ~np.any(list(missing.values()), axis=0)
+    paired = {
+        model: _mean_by_subject(identities, np.where(in_all, column, math.nan))
+        for model, column in values.items()
+    }
+    comparison = compare_models(paired, seed=seed)
+    higher_is_better = name not in LOWER_IS_BETTER
+    return ScoreComparison(
+        score=name,
+        higher_is_better=higher_is_better,
+        summaries={
+            model: summarize(_mean_by_subject(identities, column), seed=seed)
+            for model, column in values.items()
+        },
+        missing_volumes={m: int(nan.sum()) for m, nan in missing.items()},
+        best=_best(comparison.means, higher_is_better),
+        comparison=comparison if comparison.n >= 2 else None,
+    )
+
+
+def _mean_by_subject(
+    identities: Sequence[Identity], values: np.ndarray
+) -> np.ndarray:
+    """(subjects,) means of the volumes that have a value, NaN without."""
+    gathered: dict[str, list[float]] = {}
+    for (subject, _, _), value in zip(identities, values, strict=True):
+        known = gathered.setdefault(subject, [])
+        if not math.isnan(value):
+            known.append(value)
+    return np.array(
+        [np.mean(known) if known else math.nan for known in gathered.values()]
+    )
+
+
+def _best(
+    means: Mapping[str, float], higher_is_better: bool
+) -> tuple[str, ...]:
+    if any(math.isnan(mean) for mean in means.values()):
+        return ()
+    best = (max if higher_is_better else min)(means.values())
+    return tuple(
+        model
+        for model, mean in means.items()
+        if math.isclose(mean, best, rel_tol=_TIE, abs_tol=_TIE)
+    )
