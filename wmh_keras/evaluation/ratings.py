@@ -2,30 +2,28 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
+
+from data_prep.errors import UserError
+from wmh_keras.evaluation.grade_proposals import GradeProposal, propose_grades
+from wmh_keras.evaluation.rating_table import (
+    RatingRow,
+    read_rating_rows,
+    row_faults,
+    unknown_subjects,
+)
 from wmh_keras.evaluation.results import EvaluationResults
-from wmh_keras.statistics.raters import RaterAgreement
+from wmh_keras.statistics.raters import RaterAgreement, rater_agreement
 
+__all__ = ["GradeProposal", "RatingStudy", "read_rating_study"]
 
-@dataclasses.dataclass(frozen=True)
-class GradeProposal:
-    """The automatic grade of one patient, and the counts behind it.
-
-    Attributes:
-        grade: 1 to 4.
-        missed: by size class, reference lesions that were not found.
-        reference: by size class, reference lesions.
-        mismatch: by size class, share of the predicted lesions of that size
-            that are false; NaN where there is none.
-        reason: in words, which rule decided.
-    """
-
-    grade: int
-    missed: Mapping[str, int]
-    reference: Mapping[str, int]
-    mismatch: Mapping[str, float]
-    reason: str
+GRADES = (4, 3, 2, 1)
+ACCEPTABLE_FROM = 3
+_MOST_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +35,8 @@ class RatingStudy:
         raters: names, sorted.
         subjects: the rated patients, in the order of the evaluation.
         scores: scores[subject][rater], 1 to 4.
-        median_grades: by subject, over its raters.
+        median_grades: by subject, over its raters; with an even number of
+            raters it may lie half way between two grades.
         agreement: over the patients whom every rater graded.
         proposals: by subject of the evaluation, rated or not.
         warnings: such as a rater who skipped patients.
@@ -51,6 +50,41 @@ class RatingStudy:
     agreement: RaterAgreement
     proposals: Mapping[str, GradeProposal]
     warnings: tuple[str, ...] = ()
+
+    def grade_counts(self) -> dict[str, dict[int, int]]:
+        """Patients by rater and grade; all of 4 to 1, with 0 too."""
+        return {
+            rater: {
+                grade: sum(s.get(rater) == grade for s in self.scores.values())
+                for grade in GRADES
+            }
+            for rater in self.raters
+        }
+
+    def median_counts(self) -> dict[float, int]:
+        """Patients by median grade, best first.
+
+        All of 4 to 1 are there, with 0 too; 3.5, 2.5 and 1.5 only where a
+        patient has it.
+        """
+        medians = list(self.median_grades.values())
+        return {
+            grade: medians.count(grade)
+            for grade in sorted({*map(float, GRADES), *medians}, reverse=True)
+        }
+
+    def acceptance_rate(self) -> float:
+        """Share of the patients whose median grade is 3 or better, 0 to 1."""
+        return _acceptable_share(self.median_grades.values())
+
+    def acceptance_rates(self) -> dict[str, float]:
+        """By rater, share of the patients graded 3 or 4, 0 to 1."""
+        return {
+            rater: _acceptable_share(
+                s[rater] for s in self.scores.values() if rater in s
+            )
+            for rater in self.raters
+        }
 
 
 def read_rating_study(
@@ -73,4 +107,120 @@ def read_rating_study(
     Raises:
         UserError: what cannot be used, all of it named with line and reason.
     """
-    raise NotImplementedError
+    rows, further = read_rating_rows(path)
+    faults = row_faults(rows)
+    unknown = unknown_subjects(rows, evaluation.subjects)
+    known = [row for row in rows if row.subject and row.subject not in unknown]
+    given = _given_scores(known, evaluation.subjects)
+    avoidable = [*unknown.values(), *_skipped(given, rows)]
+    if faults or (avoidable and not skip_invalid):
+        raise _refusal(path, evaluation, faults, avoidable)
+    if not given:
+        raise UserError(
+            f"{path}: no patient of {evaluation.name} ({evaluation.folder}) "
+            "has a score"
+        )
+    scores = {
+        subject: {rater: int(text) for rater, text in sorted(own.items())}
+        for subject, own in given.items()
+    }
+    raters = tuple(sorted({r for own in scores.values() for r in own}))
+    complete = [s for s, own in scores.items() if len(own) == len(raters)]
+    # A report is the same wherever the table lies.
+    name = Path(path).name
+    warnings = [f"{name}: {text}" for text in avoidable]
+    if avoidable:
+        warnings.append(
+            f"{name}: agreement is over the {len(complete)} of {len(scores)} "
+            "patients whom every rater graded"
+        )
+    if further:
+        warnings.append(f"{name}: not used: the columns {', '.join(further)}")
+    unrated = [s for s in evaluation.subjects if s not in scores]
+    if unrated:
+        warnings.append(
+            f"{name}: {len(unrated)} of {len(evaluation.subjects)} patients "
+            f"were rated by nobody: {_listed(unrated)}"
+        )
+    return RatingStudy(
+        model=evaluation.name,
+        raters=raters,
+        subjects=tuple(scores),
+        scores=scores,
+        median_grades={
+            subject: float(statistics.median(own.values()))
+            for subject, own in scores.items()
+        },
+        agreement=rater_agreement(
+            np.array(
+                [[scores[s][r] for r in raters] for s in complete], np.int64
+            ).reshape(len(complete), len(raters)),
+            raters,
+        ),
+        proposals=propose_grades(evaluation, mismatch_by=mismatch_by),
+        warnings=tuple(warnings),
+    )
+
+
+def _given_scores(
+    rows: Sequence[RatingRow], subjects: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """given[subject][rater] as text; subjects with any, in their order."""
+    given: dict[str, dict[str, str]] = {subject: {} for subject in subjects}
+    for row in rows:
+        if row.rater and row.score:
+            given[row.subject][row.rater] = row.score
+    return {subject: own for subject, own in given.items() if own}
+
+
+def _skipped(
+    given: Mapping[str, Mapping[str, str]], rows: Sequence[RatingRow]
+) -> list[str]:
+    """One sentence a rater who skipped patients whom others graded."""
+    empty = {(r.subject, r.rater): r.line for r in rows if not r.score}
+    sentences = []
+    for rater in sorted({row.rater for row in rows if row.rater}):
+        skipped = [s for s, own in given.items() if rater not in own]
+        named = [
+            f"{s} (line {empty[s, rater]})" if (s, rater) in empty else s
+            for s in skipped
+        ]
+        if skipped:
+            sentences.append(
+                f"rater {rater} skipped {len(skipped)} of {len(given)} rated "
+                f"patients: {_listed(named)}"
+            )
+    return sentences
+
+
+def _refusal(
+    path: str | os.PathLike,
+    evaluation: EvaluationResults,
+    faults: Sequence[str],
+    avoidable: Sequence[str],
+) -> UserError:
+    lines = [
+        f"{path}: expected one score of 1 to 4 from each rater for each "
+        f"patient of {evaluation.name} ({evaluation.folder}); received",
+        *(f"  {text}" for text in [*faults, *avoidable]),
+    ]
+    if avoidable and not faults:
+        lines.append(
+            "Put them right, or go on with the others with --skip_invalid."
+        )
+    else:
+        lines.append("Put them right.")
+    return UserError("\n".join(lines))
+
+
+def _acceptable_share(grades: Iterable[float]) -> float:
+    grades = list(grades)
+    accepted = sum(grade >= ACCEPTABLE_FROM for grade in grades)
+    return accepted / len(grades) if grades else float("nan")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (
+        f" and {more} more" if more > 0 else ""
+    )
