@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from data_prep.size_classes import SIZE_CLASSES, count_by_class
-from wmh_keras.evaluation.head_to_head import HeadToHead, ScoreComparison
-from wmh_keras.evaluation.ratings import GradeProposal, RatingStudy
+from wmh_keras.evaluation.grade_proposals import propose_grades
+from wmh_keras.evaluation.head_to_head import compare_evaluations
+from wmh_keras.evaluation.ratings import RatingStudy
 from wmh_keras.evaluation.results import (
     SCORE_COLUMNS,
     ClassScores,
@@ -32,7 +33,6 @@ from wmh_keras.statistics.agreement import (
     correlation,
     icc_a1,
 )
-from wmh_keras.statistics.comparison import compare_models
 from wmh_keras.statistics.raters import rater_agreement
 from wmh_keras.statistics.summary import summarize
 
@@ -49,10 +49,6 @@ CLASS_FIELDS = (
     "lesion_precision",
     "lesion_dice",
     "lesion_accuracy",
-)
-LOWER_IS_BETTER = ("challenge_h95_mm", "challenge_avd_percent")
-COMPARED = tuple(
-    name for name in SCORE_COLUMNS if not name.endswith(("_ml", "_lesions"))
 )
 
 
@@ -98,7 +94,7 @@ def _make_study(
     )
     return Study(
         evaluations=evaluations,
-        comparison=make_comparison(evaluations) if models > 1 else None,
+        comparison=compare_evaluations(evaluations) if models > 1 else None,
         ratings=make_ratings(evaluations[0]) if ratings else None,
         data=make_data(keys) if data else None,
     )
@@ -464,44 +460,9 @@ def _without_nan(value):
 # --- several models, raters, data ------------------------------------------
 
 
-def make_comparison(evaluations):
-    models = tuple(e.name for e in evaluations)
-    subjects = evaluations[0].subjects
-    scores = {}
-    for name in COMPARED:
-        scores[name] = _compare(
-            name,
-            {e.name: list(e.by_subject(name).values()) for e in evaluations},
-        )
-    for size in SIZE_CLASSES:
-        for field in ("dice_within", "dice", "lesion_recall", "lesion_dice"):
-            scores[f"{field}_{size}"] = _compare(
-                f"{field}_{size}",
-                {
-                    e.name: [getattr(v.classes[size], field) for v in e.volumes]
-                    for e in evaluations
-                },
-            )
-    return HeadToHead(models=models, subjects=subjects, scores=scores)
-
-
-def _compare(name, values):
-    higher = name not in LOWER_IS_BETTER
-    tests = compare_models({m: np.array(v) for m, v in values.items()})
-    top = (max if higher else min)(tests.means.values())
-    return ScoreComparison(
-        score=name,
-        higher_is_better=higher,
-        summaries={m: summarize(v) for m, v in values.items()},
-        missing_volumes={m: sum(map(math.isnan, v)) for m, v in values.items()},
-        best=tuple(m for m, v in tests.means.items() if v == top),
-        comparison=tests if tests.n > 1 else None,
-    )
-
-
 def make_ratings(evaluation):
     luck = np.random.default_rng(11)
-    scores, proposals = {}, {}
+    scores = {}
     for volume in evaluation.volumes:
         subject = volume.key.subject_id
         quality = 1 + round(3 * min(1.0, volume.scores.dice + 0.15))
@@ -509,25 +470,6 @@ def make_ratings(evaluation):
             rater: int(np.clip(quality + luck.integers(-1, 2), 1, 4))
             for rater in RATERS
         }
-        proposals[subject] = GradeProposal(
-            grade=quality,
-            missed={
-                n: c.reference_lesions - c.found_lesions
-                for n, c in volume.classes.items()
-            },
-            reference={
-                n: c.reference_lesions for n, c in volume.classes.items()
-            },
-            mismatch={
-                n: _ratio(
-                    c.predicted_lesions - c.matched_lesions,
-                    c.predicted_lesions,
-                    math.nan,
-                )
-                for n, c in volume.classes.items()
-            },
-            reason="the rule of the example",
-        )
     table = np.array([[row[r] for r in RATERS] for row in scores.values()])
     return RatingStudy(
         model=evaluation.name,
@@ -539,7 +481,7 @@ def make_ratings(evaluation):
             for subject, row in scores.items()
         },
         agreement=rater_agreement(table, RATERS),
-        proposals=proposals,
+        proposals=propose_grades(evaluation),
     )
 
 
