@@ -152,7 +152,8 @@ def _failures(
         # NaN is not above any limit: an undefined clause is left out.
         if found.mismatch >= below:
             failures.append(
-                f"{name} mismatch {found.mismatch:.1%} (below {below:.0%})"
+                f"{name} mismatch {_percent(found.mismatch)} "
+                f"(below {100 * below:.0f} %)"
             )
     return failures
 
@@ -175,7 +176,7 @@ def _describe(found: ClassFindings) -> str:
     mismatch = (
         "nothing predicted"
         if math.isnan(found.mismatch)
-        else f"mismatch {found.mismatch:.1%}"
+        else f"mismatch {_percent(found.mismatch)}"
     )
     return f"{found.missed} of {found.reference} missed, {mismatch}"
 
@@ -194,3 +195,7 @@ def _not_judged(findings: Mapping[str, ClassFindings]) -> str:
 
 def _lesions(count: int) -> str:
     return "1 lesion is" if count == 1 else f"{count} lesions are"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
