@@ -170,10 +170,10 @@ def slice_boundary(mask: np.ndarray, slice_axis: int = 2) -> np.ndarray:
     Returns:
         (x, y, z) bool; empty for an empty mask, and for a full one.
     """
-    eroded = mask.copy()
+    eroded = mask.copy("K")
     for axis in {0, 1, 2} - {slice_axis}:
         # One row after the other, so that both together are the full square.
-        whole = eroded.copy()
+        whole = eroded.copy("K")
         after, before = [slice(None)] * 3, [slice(None)] * 3
         after[axis], before[axis] = slice(1, None), slice(None, -1)
         eroded[tuple(after)] &= whole[tuple(before)]

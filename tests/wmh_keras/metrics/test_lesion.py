@@ -177,3 +177,95 @@ def test_scores_against_sets():
 def test_an_overlap_is_a_share(overlap):
     with pytest.raises(ValueError, match="min_overlap"):
         lesion.lesion_scores(line(1), line(1), recall_overlap=overlap)
+
+
+def test_shared_voxels_by_hand():
+    reference = line(1, 1, 0, 1, 1, 1, 0, 0, 1)
+    prediction = line(0, 1, 1, 1, 0, 1, 0, 1, 0)
+    shared = lesion.match_lesions(reference, prediction).contingency
+    # The first predicted lesion shares a voxel with two reference ones; the
+    # second reference lesion with two predicted ones.
+    assert shared.reference.tolist() == [0, 1, 1]
+    assert shared.predicted.tolist() == [0, 0, 1]
+    assert shared.shared.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("slice_axis", [None, 0, 2])
+def test_shared_voxels_against_sets(make_pair, slice_axis):
+    reference, prediction = make_pair(2, label_2=0.05)
+    matching = lesion.match_lesions(
+        reference, prediction, slice_axis=slice_axis
+    )
+    sides = [
+        [
+            set(side.components.voxels[side.components.owner == i].tolist())
+            for i in range(side.count)
+        ]
+        for side in (matching.reference, matching.predicted)
+    ]
+    expected = [
+        (i, j, len(a & b))
+        for i, a in enumerate(sides[0])
+        for j, b in enumerate(sides[1])
+        if a & b
+    ]
+    rows = matching.contingency
+    received = zip(rows.reference, rows.predicted, rows.shared, strict=True)
+    assert list(received) == expected
+    assert len(expected) > 10
+    everything = set().union(*sides[1])
+    assert matching.reference.covered.tolist() == [
+        len(voxels & everything) for voxels in sides[0]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction"), [((1,), (0,)), ((0,), (1,)), ((0,), (0,))]
+)
+def test_an_empty_side_shares_nothing(reference, prediction):
+    matching = lesion.match_lesions(line(*reference), line(*prediction))
+    assert matching.contingency.shared.size == 0
+    assert matching.reference.covered.tolist() == [0] * sum(reference)
+    assert matching.predicted.covered.tolist() == [0] * sum(prediction)
+
+
+def test_lesions_within_slices():
+    # A column through three slices; the middle one is predicted.
+    reference = np.zeros((3, 3, 3), np.uint8)
+    reference[1, 1] = 1
+    prediction = np.zeros((3, 3, 3), np.uint8)
+    prediction[1, 1, 1] = 1
+    whole = lesion.match_lesions(reference, prediction)
+    assert whole.reference.covered.tolist() == [1]
+    within = lesion.match_lesions(reference, prediction, slice_axis=2)
+    assert within.reference.sizes.tolist() == [1, 1, 1]
+    assert within.reference.covered.tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(
+        within.reference.centroids, [[1, 1, 0], [1, 1, 1], [1, 1, 2]]
+    )
+    np.testing.assert_array_equal(whole.reference.centroids, [[1, 1, 1]])
+
+
+def test_a_full_volume_is_one_lesion():
+    full = np.ones((7, 6, 5), np.uint8)
+    matching = lesion.match_lesions(full, full)
+    assert matching.contingency.shared.tolist() == [210]
+    assert lesion.score_lesions(matching).dice == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "dice", "accuracy"),
+    [
+        # reference lesions, found, predicted lesions, matched
+        ((2, 1, 0, 0), 2 / 3, 1 / 2),  # found by lesions of another class
+        ((0, 0, 2, 1), 0, 0),
+        ((0, 0, 2, 2), 1, 1),
+        ((0, 0, 0, 0), 1, 1),
+        ((4, 2, 2, 2), 2 / 3, 1 / 2),
+    ],
+)
+def test_scores_of_counts(counts, dice, accuracy):
+    names = ("in_reference", "found", "in_prediction", "matched")
+    scores = lesion.score_counts(**dict(zip(names, counts, strict=True)))
+    assert scores.dice == pytest.approx(dice)
+    assert scores.accuracy == accuracy
