@@ -12,8 +12,9 @@ SMALL_BELOW_MM3 = 20.0
 LARGE_ABOVE_MM3 = 150.0
 SIZE_CLASSES = ("small", "medium", "large")
 UNITS = ("mm3", "voxels", "mm2_2d", "px_2d")
-# Spacings are stored as float32: 2 × 10 mm³ can come out below 20.
-_DECIMALS = 4
+# Spacings are stored as float32: 2 × 10 mm³ can come out below 20. What the
+# removal of small lesions allows too.
+_RELATIVE_TOLERANCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +82,10 @@ class SizeRule:
 
     def classes(self, sizes: np.ndarray) -> np.ndarray:
         """Indices into `SIZE_CLASSES`, (n,) int64, of sizes in the unit."""
-        sizes = np.round(np.asarray(sizes, np.float64), _DECIMALS)
-        return 1 - (sizes < self.small_below) + (sizes > self.large_above)
+        sizes = np.asarray(sizes, np.float64)
+        small = sizes < self.small_below * (1 - _RELATIVE_TOLERANCE)
+        large = sizes > self.large_above * (1 + _RELATIVE_TOLERANCE)
+        return 1 - small.astype(np.int64) + large
 
 
 DEFAULT_RULE = SizeRule()

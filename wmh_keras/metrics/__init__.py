@@ -10,10 +10,11 @@ score has one value for every empty case, in one policy:
 | Dice, lesion Dice (F1), lesion accuracy  | 1          | 0               | 0                |
 | precision, lesion precision              | 1          | 0               | NaN              |
 | recall, lesion recall                    | 1          | NaN             | 0                |
-| AUC                                      | NaN        | NaN             | (probabilities)  |
+| AUC, average precision                   | NaN        | NaN             | (probabilities)  |
 | H95                                      | 0          | NaN             | NaN              |
 | AVD                                      | 0          | NaN             | 100              |
 
 "Empty" means: no voxel of label 1, or no predicted voxel, after the voxels
-of label 2 have been left out of both.
+of label 2 have been left out of both. Within a size class a lesion can be
+found by one of another size; `lesion.score_counts` says what then holds.
 """  # noqa: E501

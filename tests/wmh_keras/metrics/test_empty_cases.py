@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from wmh_keras.metrics import challenge, curves, lesion, pixel
+from wmh_keras.metrics import (
+    challenge,
+    curves,
+    lesion,
+    pixel,
+    size_class_scores,
+)
 
 NAN = math.nan
 SHAPE = (6, 6, 4)
@@ -92,6 +98,37 @@ def test_auc_needs_both_classes_and_no_prediction():
     # An empty prediction still has probabilities, all of them equal here.
     reference, _ = masks(2, other_pathology=True)
     assert curves.roc_auc(reference, np.zeros(SHAPE, np.float32)) == 0.5
+
+
+@pytest.mark.parametrize("case", [0, 1, 2])
+def test_curves_follow_the_table(case):
+    reference, prediction = masks(case, other_pathology=True)
+    scores = curves.score_curves(reference, prediction.astype(np.float32))
+    if case < 2:
+        assert math.isnan(scores.auc)
+        assert math.isnan(scores.average_precision)
+    else:
+        # Nothing predicted but label 2: every voxel ties.
+        assert scores.auc == 0.5
+        assert scores.average_precision == 4 / (reference.size - 1)
+
+
+@pytest.mark.parametrize("other_pathology", [False, True])
+@pytest.mark.parametrize("case", [0, 1, 2])
+def test_classes_follow_the_table(case, other_pathology):
+    matching = lesion.match_lesions(*masks(case, other_pathology))
+    first, second = size_class_scores.score_classes(
+        matching,
+        np.zeros(matching.reference.count, int),
+        np.zeros(matching.predicted.count, int),
+        num_classes=2,
+    )
+    for name in ("dice", "lesion_recall", "lesion_precision", "lesion_dice"):
+        row = TABLE[name]
+        np.testing.assert_equal(getattr(first, name), row[case], err_msg=name)
+        assert getattr(second, name) == 1  # empty in both
+    np.testing.assert_equal(first.dice_within, 0 if case == 2 else NAN)
+    assert math.isnan(second.dice_within)
 
 
 def test_both_wrong_but_not_empty_gives_zero():

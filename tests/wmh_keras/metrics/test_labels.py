@@ -67,6 +67,7 @@ def test_label_2_is_taken_out_of_both_and_inputs_stay_as_they_are():
         np.testing.assert_array_equal(array, old)
 
 
+@pytest.mark.parametrize("score", [curves.roc_auc, curves.score_curves])
 @pytest.mark.parametrize(
     ("probability", "message"),
     [
@@ -77,6 +78,6 @@ def test_label_2_is_taken_out_of_both_and_inputs_stay_as_they_are():
         (MASK[:3].astype(np.float32), "shape"),
     ],
 )
-def test_what_is_no_probability_is_refused(probability, message):
+def test_what_is_no_probability_is_refused(score, probability, message):
     with pytest.raises(ValueError, match=message):
-        curves.roc_auc(MASK, probability)
+        score(MASK, probability)
