@@ -32,6 +32,10 @@ class Study:
         ratings: None without --ratings.
         data: None without --data_dir.
         seed: of bootstrap intervals.
+        mismatch_by: what the automatic grades take for the mismatch of a
+            size class, see `evaluation.grade_proposals`.
+        warnings: what the reader has to know of the inputs together; those
+            of an evaluation are in its summary.
     """
 
     evaluations: tuple[EvaluationResults, ...]
@@ -39,3 +43,10 @@ class Study:
     ratings: RatingStudy | None
     data: DataSummary | None
     seed: int = 0
+    mismatch_by: str = "lesions"
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The patients, which all evaluations share."""
+        return self.evaluations[0].subjects
