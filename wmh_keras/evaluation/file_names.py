@@ -73,6 +73,32 @@ def list_probabilities(folder: str | os.PathLike) -> list[str]:
     return named or found
 
 
+def list_images(folder: str | os.PathLike) -> list[str]:
+    """The files below a folder that can be FLAIR images.
+
+    Those whose name ends in "FLAIR"; if none does, all NIfTI files whose name
+    ends neither in a word for masks nor in one for probabilities.
+
+    Args:
+        folder: searched with everything below it.
+
+    Returns:
+        POSIX paths below the folder, sorted.
+
+    Raises:
+        UserError: no such folder, or no such file in it.
+    """
+    found = _list_nifti(folder)
+    named = [path for path in found if _last(path) == "flair"]
+    others = _MASK_WORDS | _PROBABILITY_WORDS
+    images = named or [path for path in found if _last(path) not in others]
+    if not images:
+        raise UserError(
+            f"{folder}: expected FLAIR images (.nii, .nii.gz), found none"
+        )
+    return images
+
+
 def parse_bids(path: str, *, in_full: bool = False) -> VolumeKey | None:
     """Subject, session and run from the `key-value` parts of a path.
 

@@ -1,36 +1,65 @@
 """Evaluates a model on volumes of a prepared data set."""
 
-from collections.abc import Iterable
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_prep.dataset.ordered_map import ordered_map
 from data_prep.errors import UserError
 from data_prep.nifti import write_mask, write_probability
+from data_prep.program import progress
 from wmh_keras.datasets import StoredVolume, VolumeRecord
+from wmh_keras.evaluation.layout import MASK_SUFFIX, PROBABILITY_SUFFIX
 from wmh_keras.evaluation.patient import evaluate_patient
-from wmh_keras.evaluation.problems import Outcome, Problem
+from wmh_keras.evaluation.patient_picture import name_pictures, write_picture
+from wmh_keras.evaluation.problems import (
+    Outcome,
+    Problem,
+    VolumeOutcome,
+    collect,
+)
+from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.volume_key import VolumeKey
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
-    from wmh_keras.inference.segmenter import Segmenter
+    from wmh_keras.inference.segmenter import Segmentation, Segmenter
 
-MASK_SUFFIX = "_mask.nii.gz"
-PROBABILITY_SUFFIX = "_probability.nii.gz"
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Segmented:
+    """A volume that the network is done with, or why it could not be."""
+
+    stored: StoredVolume
+    found: "Segmentation | None" = None
+    problem: str = ""
 
 
 def evaluate_volumes(
     volumes: Iterable[StoredVolume],
     segmenter: "Segmenter",
     *,
+    rules: Rules,
+    records: Sequence[VolumeRecord],
+    num_workers: int = 1,
+    pictures_dir: Path | None = None,
     predictions_dir: Path | None = None,
 ) -> Outcome:
-    """Segments volumes as prediction does, and scores them one by one.
+    """Segments volumes as prediction does, and scores them.
+
+    The network runs in the caller's thread, one volume after the other, while
+    earlier volumes are scored.
 
     Args:
         volumes: stored volumes with references; may be a stream.
         segmenter: gives mask and probability; threshold and minimum lesion
             size are its own.
+        rules: how it is scored, with the segmenter's minimum lesion size.
+        records: of the volumes, all of them.
+        num_workers: volumes scored at a time, which bounds the memory.
+        pictures_dir: where to draw the volumes; None draws none.
         predictions_dir: where to write masks and probability maps, named by
             the volumes' ids; None writes none.
 
@@ -38,32 +67,71 @@ def evaluate_volumes(
         Results and problems in the order of the volumes, and the segmenter's
         warnings.
     """
-    results, problems, warnings = [], [], []
-    for stored in volumes:
-        key = key_of(stored.record)
-        try:
-            if stored.mask is None:
-                raise UserError(f"{key}: has no reference to compare with")
-            found = segmenter.segment(stored.images)
-            results.append(
-                evaluate_patient(
-                    key, stored.mask, found.mask, found.probability
-                )
-            )
-        except UserError as error:
-            problems.append(Problem(str(key), "", str(error)))
-            continue
-        warnings += [f"{key}: {warning}" for warning in found.warnings]
-        if predictions_dir is not None:
-            like = stored.images[0]
-            stem = predictions_dir / stored.record.volume_id
-            write_mask(f"{stem}{MASK_SUFFIX}", found.mask, like)
-            write_probability(
-                f"{stem}{PROBABILITY_SUFFIX}", found.probability, like
-            )
-    return Outcome(tuple(results), tuple(problems), tuple(warnings))
+    evaluate = functools.partial(
+        _evaluate,
+        rules=rules,
+        pictures_dir=pictures_dir,
+        predictions_dir=predictions_dir,
+        names=name_pictures(map(key_of, records)),
+    )
+    scored = ordered_map(
+        evaluate, _segment_all(volumes, segmenter), num_workers
+    )
+    return collect(progress(scored, "evaluate", len(records), "volume"))
 
 
 def key_of(record: VolumeRecord) -> VolumeKey:
     """The key of a volume of a prepared data set."""
     return VolumeKey(record.subject_id, record.session, record.run, record.site)
+
+
+def _segment_all(
+    volumes: Iterable[StoredVolume], segmenter: "Segmenter"
+) -> Iterator[_Segmented]:
+    for stored in volumes:
+        if stored.mask is None:
+            yield _Segmented(stored, problem="has no reference to compare with")
+            continue
+        try:
+            item = _Segmented(stored, segmenter.segment(stored.images))
+        except UserError as error:
+            item = _Segmented(stored, problem=str(error))
+        yield item
+
+
+def _evaluate(
+    item: _Segmented,
+    *,
+    rules: Rules,
+    pictures_dir: Path | None,
+    predictions_dir: Path | None,
+    names: dict[tuple[str, str, str], str],
+) -> VolumeOutcome:
+    stored, found = item.stored, item.found
+    key, flair = key_of(stored.record), stored.images[0]
+    try:
+        if found is None:
+            raise UserError(f"{key}: {item.problem}")
+        result = evaluate_patient(
+            key,
+            stored.mask,
+            found.mask,
+            found.probability,
+            rules=rules,
+            flair=flair,
+        )
+    except UserError as error:
+        return VolumeOutcome(problem=Problem(str(key), "", str(error)))
+    if predictions_dir is not None:
+        stem = predictions_dir / stored.record.volume_id
+        write_mask(f"{stem}{MASK_SUFFIX}", found.mask, flair)
+        write_probability(
+            f"{stem}{PROBABILITY_SUFFIX}", found.probability, flair
+        )
+    picture = ""
+    if pictures_dir is not None:
+        picture = names[key.identity]
+        path = pictures_dir / picture
+        write_picture(path, result, flair, stored.mask, found.mask, rules)
+    warnings = tuple(f"{key}: {warning}" for warning in found.warnings)
+    return VolumeOutcome(result, None, warnings, picture)

@@ -24,6 +24,7 @@ def match_folders(
     references: str | os.PathLike,
     predictions: str | os.PathLike,
     probabilities: str | os.PathLike | None = None,
+    images: str | os.PathLike | None = None,
 ) -> Matching:
     """Pairs the masks of two folders.
 
@@ -39,11 +40,13 @@ def match_folders(
         predictions: folder of predicted masks.
         probabilities: folder of probability maps; may be that of the
             predictions.
+        images: folder of FLAIR images; may be a whole BIDS data set.
 
     Returns:
         The pairs in the order of the references' paths, and a problem for
-        every file without a partner. A probability map that belongs to no
-        pair is no problem; a pair without one is, where they are asked for.
+        every file without a partner. A probability map or an image that
+        belongs to no pair is no problem; a pair without one is, where they
+        are asked for.
 
     Raises:
         UserError: a folder is missing or empty, or files can be paired in
@@ -56,32 +59,36 @@ def match_folders(
         expected = _one_a_scan(expected, references, key_of)
         given = _one_a_scan(given, predictions, key_of)
     paired = _match(expected, given, references, predictions, key_of)
-    maps: dict[str, str] = {}
-    if probabilities is not None:
-        listed = file_names.list_probabilities(probabilities)
-        if key_of is not None:
-            listed = _one_a_scan(listed, probabilities, key_of)
-        maps = _match(expected, listed, references, probabilities, key_of)
+    further = {
+        "probability": (probabilities, file_names.list_probabilities),
+        "flair": (images, file_names.list_images),
+    }
+    maps = {
+        role: _match_further(expected, folder, listed, references, key_of)
+        for role, (folder, listed) in further.items()
+        if folder is not None
+    }
     keys = _keys_of(expected, references, key_of)
     pairs, problems = [], []
     for path in expected:
         key = keys[path]
         file = str(Path(references, path))
+        missing = [role for role in maps if path not in maps[role]]
         if path not in paired:
             problems.append(
                 Problem(str(key), file, f"no prediction in {predictions}")
             )
-        elif probabilities is not None and path not in maps:
-            problems.append(
-                Problem(str(key), file, f"no probability in {probabilities}")
-            )
+        elif missing:
+            places = " and ".join(f"{r} in {further[r][0]}" for r in missing)
+            problems.append(Problem(str(key), file, f"no {places}"))
         else:
+            others = {r: Path(further[r][0], maps[r][path]) for r in maps}
             pairs.append(
                 Pair(
                     key,
                     Path(references, path),
                     Path(predictions, paired[path]),
-                    Path(probabilities, maps[path]) if maps else None,
+                    **others,
                 )
             )
     for path in sorted(set(given) - set(paired.values())):
@@ -89,6 +96,20 @@ def match_folders(
             Problem("", str(Path(predictions, path)), "no reference for it")
         )
     return Matching(tuple(pairs), tuple(problems))
+
+
+def _match_further(
+    expected: Sequence[str],
+    folder: str | os.PathLike,
+    list_files: Callable[[str | os.PathLike], list[str]],
+    references: str | os.PathLike,
+    key_of: KeyOf | None,
+) -> dict[str, str]:
+    """Reference path → path of its probability map or image, where there."""
+    listed = list_files(folder)
+    if key_of is not None:
+        listed = _one_a_scan(listed, folder, key_of)
+    return _match(expected, listed, references, folder, key_of)
 
 
 def _match(

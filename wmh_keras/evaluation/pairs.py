@@ -12,17 +12,27 @@ from wmh_keras.evaluation.problems import Problem
 from wmh_keras.evaluation.volume_key import VolumeKey
 
 _PAIR_COLUMNS = ("subject_id", "reference", "prediction")
-_OPTIONAL_COLUMNS = ("probability", "session", "run", "site")
+_FURTHER_FILES = ("probability", "flair")
+_OPTIONAL_COLUMNS = (*_FURTHER_FILES, "session", "run", "site")
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """One reference file and the prediction for it."""
+    """One reference file and the prediction for it.
+
+    Attributes:
+        key: who it is.
+        reference: mask of the labels 0/1/2.
+        prediction: mask of the labels 0/1.
+        probability: map from 0 to 1, where there is one.
+        flair: the image, where it is known.
+    """
 
     key: VolumeKey
     reference: Path
     prediction: Path
     probability: Path | None = None
+    flair: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +48,12 @@ def read_pairs(path: str | os.PathLike) -> Matching:
 
     Args:
         path: CSV with the columns subject_id, reference, prediction, and if
-            need be probability, session, run, site. Paths are relative to
-            the table's folder.
+            need be probability, flair, session, run, site. Paths are relative
+            to the table's folder.
+
+    Returns:
+        The pairs, and a problem for every row without a probability map (or
+        FLAIR) in a table where others have one.
 
     Raises:
         UserError: a column or field is missing, or a row is there twice.
@@ -63,7 +77,33 @@ def read_pairs(path: str | os.PathLike) -> Matching:
     for pair in pairs:
         if counts[pair.key.identity] > 1:
             raise UserError(f"{path}: {pair.key} is there more than once")
-    return Matching(tuple(pairs), ())
+    problems = {
+        pair.key.identity: _find_missing(pair, pairs, path) for pair in pairs
+    }
+    return Matching(
+        tuple(p for p in pairs if problems[p.key.identity] is None),
+        tuple(problem for problem in problems.values() if problem),
+    )
+
+
+def _find_missing(
+    pair: Pair, pairs: list[Pair], path: str | os.PathLike
+) -> Problem | None:
+    """A score or picture for some only would be compared with that of all."""
+    missing = [
+        name
+        for name in _FURTHER_FILES
+        if getattr(pair, name) is None
+        and any(getattr(other, name) is not None for other in pairs)
+    ]
+    if not missing:
+        return None
+    return Problem(
+        str(pair.key),
+        str(path),
+        f"{pair.key}: no {' and no '.join(missing)}, which other rows have: "
+        "fill in the column, or leave it empty everywhere",
+    )
 
 
 def _pair_from(
@@ -72,7 +112,7 @@ def _pair_from(
     for name in _PAIR_COLUMNS:
         if not row[name]:
             raise UserError(f"{path}: a row without {name}: {row}")
-    probability = row.get("probability", "")
+    further = {name: row.get(name, "") for name in _FURTHER_FILES}
     return Pair(
         VolumeKey(
             without_prefix(row["subject_id"], "sub-"),
@@ -82,5 +122,5 @@ def _pair_from(
         ),
         folder / row["reference"],
         folder / row["prediction"],
-        folder / probability if probability else None,
+        **{name: folder / file for name, file in further.items() if file},
     )

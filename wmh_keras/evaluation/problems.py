@@ -1,10 +1,10 @@
 """What could not be evaluated, and why; and what came of the rest."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from data_prep.errors import UserError
-from wmh_keras.evaluation.patient import PatientResult
+from wmh_keras.evaluation.results import Identity, PatientResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,24 @@ class Problem:
         )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
+class VolumeOutcome:
+    """What came of one volume.
+
+    Attributes:
+        result: None where it could not be scored.
+        problem: why; None where it could.
+        warnings: what the reader has to know of it.
+        picture: name of its picture's file; "" where there is none.
+    """
+
+    result: PatientResult | None = None
+    problem: Problem | None = None
+    warnings: tuple[str, ...] = ()
+    picture: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
     """What came of a series of volumes.
 
@@ -36,11 +53,27 @@ class Outcome:
         results: one for every volume that could be scored.
         problems: one for every other.
         warnings: what the reader has to know of single volumes.
+        pictures: names of the pictures' files by the volumes' identity.
     """
 
     results: tuple[PatientResult, ...]
-    problems: tuple[Problem, ...]
-    warnings: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    pictures: Mapping[Identity, str] = dataclasses.field(default_factory=dict)
+
+
+def collect(volumes: Iterable[VolumeOutcome]) -> Outcome:
+    """Puts the outcomes of volumes together, in their order."""
+    results, problems, warnings, pictures = [], [], [], {}
+    for volume in volumes:
+        warnings += volume.warnings
+        if volume.problem is not None:
+            problems.append(volume.problem)
+        if volume.result is not None:
+            results.append(volume.result)
+            if volume.picture:
+                pictures[volume.result.key.identity] = volume.picture
+    return Outcome(tuple(results), tuple(problems), tuple(warnings), pictures)
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:

@@ -4,11 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from wmh_keras.evaluation.cohort import CohortSummary
+from wmh_keras.evaluation.layout import SUMMARY_FILE
 from wmh_keras.evaluation.problems import Outcome
-from wmh_keras.evaluation.results_folder import (
-    PER_PATIENT_FILE,
-    SUMMARY_FILE,
-)
+from wmh_keras.evaluation.rules import DEFAULT_RULES, Rules
 from wmh_keras.evaluation.table import format_summary
 
 
@@ -21,12 +19,16 @@ class Output:
         overwrite: replaces the results of another evaluation.
         skip_invalid: goes on without what cannot be evaluated.
         seed: of the bootstrap intervals.
+        pictures: draws one picture a volume, where its FLAIR is known.
+        num_workers: volumes scored at a time; changes no result.
     """
 
     output_dir: Path
     overwrite: bool = False
     skip_invalid: bool = False
     seed: int = 0
+    pictures: bool = True
+    num_workers: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,8 @@ class ModelRequest:
         threshold: None takes the model's.
         min_lesion_mm3: None takes the model's.
         save_predictions: whether to write masks and probability maps.
+        rules: how it is scored; `min_lesion_mm3` and the model decide on the
+            smallest lesion.
     """
 
     data_dir: Path
@@ -51,6 +55,7 @@ class ModelRequest:
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     save_predictions: bool = False
+    rules: Rules = DEFAULT_RULES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +66,21 @@ class FilesRequest:
         references: folder of reference masks; None with `pairs`.
         predictions: folder of predicted masks; None with `pairs`.
         probabilities: folder of probability maps, or None.
+        images: folder of FLAIR images, or None.
         pairs: table that lists the files, instead of the folders.
         mask_value: the value of WMH in the references, where it is not 1.
         prediction_mask_value: likewise in the predictions.
-        min_lesion_mm3: smaller predicted lesions are removed.
+        rules: how it is scored.
     """
 
     references: Path | None = None
     predictions: Path | None = None
     probabilities: Path | None = None
+    images: Path | None = None
     pairs: Path | None = None
     mask_value: float | None = None
     prediction_mask_value: float | None = None
-    min_lesion_mm3: float = 0.0
+    rules: Rules = DEFAULT_RULES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,5 +102,4 @@ class Evaluation:
         lines = ["", format_summary(self.summary), ""]
         lines += [f"warning: {warning}" for warning in self.outcome.warnings]
         lines += [f"skipped: {problem}" for problem in self.outcome.problems]
-        files = f"{PER_PATIENT_FILE} and {SUMMARY_FILE}"
-        return [*lines, f"{files} are in {self.output_dir}"]
+        return [*lines, f"tables and {SUMMARY_FILE} are in {self.output_dir}"]

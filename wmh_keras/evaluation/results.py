@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from wmh_keras.evaluation.volume_key import KEY_COLUMNS, VolumeKey
 from wmh_keras.metrics.pixel import PixelCounts
 
 Identity = tuple[str, str, str]
+# The two masks of a volume, as `LesionRow.mask` names them.
+MASKS = ("reference", "predicted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,22 +174,48 @@ class EvaluationResults:
         """Ids of the subjects, each once, in the order of the rows."""
         return tuple(dict.fromkeys(v.key.subject_id for v in self.volumes))
 
-    def by_subject(self, score: str) -> dict[str, float]:
+    def by_subject(
+        self, score: str, size_class: str | None = None
+    ) -> dict[str, float]:
         """One value a subject: the mean of its volumes that have one, or NaN.
 
         Args:
-            score: a field of PatientScores.
+            score: a field of PatientScores, or with a size class of
+                ClassScores.
+            size_class: "small", "medium" or "large".
         """
-        values: dict[str, list[float]] = {}
-        for volume in self.volumes:
-            value = float(getattr(volume.scores, score))
-            known = values.setdefault(volume.key.subject_id, [])
-            if not math.isnan(value):
-                known.append(value)
-        return {
-            subject: float(np.mean(known)) if known else math.nan
-            for subject, known in values.items()
-        }
+        if size_class is None:
+            return mean_by_subject(
+                self.volumes, lambda v: getattr(v.scores, score)
+            )
+        return mean_by_subject(
+            self.volumes, lambda v: getattr(v.classes[size_class], score)
+        )
+
+
+def mean_by_subject(
+    volumes: Iterable[PatientResult],
+    value_of: Callable[[PatientResult], float],
+) -> dict[str, float]:
+    """One value a subject: the mean of its volumes that have one, or NaN.
+
+    Args:
+        volumes: rows of the table.
+        value_of: a number of a volume; NaN where it has none.
+
+    Returns:
+        Subject id to value, in the order of the volumes.
+    """
+    values: dict[str, list[float]] = {}
+    for volume in volumes:
+        value = float(value_of(volume))
+        known = values.setdefault(volume.key.subject_id, [])
+        if not math.isnan(value):
+            known.append(value)
+    return {
+        subject: float(np.mean(known)) if known else math.nan
+        for subject, known in values.items()
+    }
 
 
 SCORE_COLUMNS = tuple(f.name for f in dataclasses.fields(PatientScores))

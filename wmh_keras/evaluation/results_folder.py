@@ -1,30 +1,39 @@
-"""The folder that an evaluation writes.
+"""Writes the folder of an evaluation; `layout` says what is in it.
 
-    EVAL/per_patient.csv   one row a volume; a score that is not defined is ""
-    EVAL/summary.json      what was evaluated, and what it amounts to
-    EVAL/predictions/      masks and probabilities, where they are asked for
-
-`summary.json` is written last: where it exists, the evaluation is complete.
+Everything is written into a hidden folder in it and moved into place when it
+is complete, so that an error or an interrupt leaves what was there before.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
-from data_prep.files import nan_to_none, read_json, write_csv, write_json
+from data_prep.files import (
+    locked_folder,
+    nan_to_none,
+    read_json,
+    remove_temporaries,
+    temporary_beside,
+    write_csv,
+    write_json,
+)
 from data_prep.version import installed_versions
+from wmh_keras.evaluation import layout, results, rows
 from wmh_keras.evaluation.cohort import CohortSummary
-from wmh_keras.evaluation.patient import COLUMNS
 from wmh_keras.evaluation.problems import Outcome
 
-PER_PATIENT_FILE = "per_patient.csv"
-SUMMARY_FILE = "summary.json"
-PREDICTIONS_FOLDER = "predictions"
-FORMAT = 1
+_TABLES = (
+    (layout.PER_PATIENT_FILE, results.COLUMNS, rows.patient_rows),
+    (layout.CLASSES_FILE, results.CLASS_COLUMNS, rows.class_rows),
+    (layout.LESIONS_FILE, results.LESION_COLUMNS, rows.lesion_rows),
+    (layout.CURVES_FILE, results.CURVE_COLUMNS, rows.curve_rows),
+)
 
 
 def check_place(
@@ -49,7 +58,7 @@ def check_place(
     folder = Path(output_dir)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: expected a folder, found a file")
-    summary = folder / SUMMARY_FILE
+    summary = folder / layout.SUMMARY_FILE
     if overwrite:
         return
     if summary.exists():
@@ -63,50 +72,86 @@ def check_place(
                 f"({_differences(earlier, evaluated)}); choose another "
                 "--output_dir, or replace it with --overwrite"
             )
-    elif not _is_unfinished(folder / PER_PATIENT_FILE):
-        raise UserError(
-            f"{folder}: holds a {PER_PATIENT_FILE} without {SUMMARY_FILE}; "
-            "choose another --output_dir, or replace it with --overwrite"
-        )
+        return
+    for name, columns, _ in _TABLES:
+        if not _is_unfinished(folder / name, columns):
+            raise UserError(
+                f"{folder}: holds a {name} without {layout.SUMMARY_FILE}; "
+                "choose another --output_dir, or replace it with --overwrite"
+            )
 
 
-def _is_unfinished(table: Path) -> bool:
+def _is_unfinished(table: Path, columns: tuple[str, ...]) -> bool:
     """Tells a table that a killed evaluation left from another program's."""
     if not table.exists():
         return True
     with open(table, encoding="utf-8", errors="replace") as stream:
-        return stream.readline().strip() == ",".join(COLUMNS)
+        return stream.readline().strip() == ",".join(columns)
+
+
+@contextlib.contextmanager
+def staging_folder(output_dir: str | os.PathLike) -> Iterator[Path]:
+    """Yields a folder for results that are not complete yet.
+
+    It lies in the output folder and is gone afterwards; so is the output
+    folder, where it was made for this and nothing was moved into it.
+
+    Raises:
+        UserError: another process writes its results there.
+    """
+    folder = Path(output_dir)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        with locked_folder(folder, "another wmh-evaluate writes here"):
+            remove_temporaries(folder)
+            stage = temporary_beside(folder / "stage")
+            stage.mkdir()
+            try:
+                yield stage
+            finally:
+                shutil.rmtree(stage, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):  # the first that is not empty
+            for path in made:
+                path.rmdir()
 
 
 def write_results(
     output_dir: str | os.PathLike,
+    stage: Path,
     outcome: Outcome,
     summary: CohortSummary,
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
+    history: Path | None = None,
+    keep_predictions: bool = False,
 ) -> None:
-    """Writes the table and the summary.
+    """Completes the stage and moves it into place.
 
     Args:
-        output_dir: the folder, made if need be.
-        outcome: results in the order of the rows, what was left out, and
-            warnings.
+        output_dir: the folder.
+        stage: from `staging_folder`; may hold pictures and predictions.
+        outcome: results in the order of the rows, what was left out,
+            warnings and the names of the pictures.
         summary: of the results.
         evaluated: what was evaluated; decides whether two evaluations are
             the same.
         paths: where it was read from; decides nothing.
+        history: table of the model's training, which is copied.
+        keep_predictions: leaves predictions of the same evaluation where the
+            stage has none.
     """
-    folder = Path(output_dir)
-    # Old and new must never stand beside each other as one.
-    (folder / SUMMARY_FILE).unlink(missing_ok=True)
-    write_csv(
-        folder / PER_PATIENT_FILE,
-        COLUMNS,
-        (result.to_row() for result in outcome.results),
-    )
+    for name, columns, rows_of in _TABLES:
+        write_csv(
+            stage / name,
+            columns,
+            (row for result in outcome.results for row in rows_of(result)),
+        )
+    if history is not None:
+        shutil.copyfile(history, stage / layout.HISTORY_FILE)
     content = {
-        "format": FORMAT,
+        "format": layout.FORMAT,
         "evaluated": dict(evaluated),
         "paths": dict(paths),
         **summary.to_json(),
@@ -114,19 +159,64 @@ def write_results(
             dataclasses.asdict(problem) for problem in outcome.problems
         ],
         "warnings": list(outcome.warnings),
+        "pictures": {
+            "/".join(identity): name
+            for identity, name in outcome.pictures.items()
+        },
         "versions": installed_versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"
         ),
     }
-    write_json(folder / SUMMARY_FILE, nan_to_none(content))
+    write_json(stage / layout.SUMMARY_FILE, nan_to_none(content))
+    _move_into_place(stage, Path(output_dir), keep_predictions)
+
+
+def _move_into_place(stage: Path, folder: Path, keep_predictions: bool) -> None:
+    # Old and new must never stand beside each other as one.
+    (folder / layout.SUMMARY_FILE).unlink(missing_ok=True)
+    for name in (*(table[0] for table in _TABLES), layout.HISTORY_FILE):
+        if (stage / name).exists():
+            os.replace(stage / name, folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    _replace_files(stage, folder, layout.PICTURES_FOLDER, "sub-*.png")
+    if (stage / layout.PREDICTIONS_FOLDER).exists() or not keep_predictions:
+        for suffix in (layout.MASK_SUFFIX, layout.PROBABILITY_SUFFIX):
+            _replace_files(
+                stage, folder, layout.PREDICTIONS_FOLDER, f"*{suffix}"
+            )
+    os.replace(stage / layout.SUMMARY_FILE, folder / layout.SUMMARY_FILE)
+
+
+def _replace_files(stage: Path, folder: Path, name: str, pattern: str) -> None:
+    """Removes an earlier evaluation's files and moves the new ones in."""
+    for path in (folder / name).glob(pattern):
+        path.unlink()
+    for path in sorted((stage / name).glob(pattern)):
+        (folder / name).mkdir(exist_ok=True)
+        os.replace(path, folder / name / path.name)
+    with contextlib.suppress(OSError):  # it is missing, or not empty
+        (folder / name).rmdir()
 
 
 def _differences(earlier: object, evaluated: Mapping[str, Any]) -> str:
     before = earlier.get("evaluated") if isinstance(earlier, dict) else None
     if not isinstance(before, dict):
         return "written by another program"
-    names = sorted(set(before) | set(evaluated))
-    return "other " + ", ".join(
-        name for name in names if before.get(name) != evaluated.get(name)
-    )
+    return "other " + ", ".join(_other_names(before, nan_to_none(evaluated)))
+
+
+def _other_names(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> list[str]:
+    """Names of what differs; of rules, the single ones."""
+    names = []
+    for name in sorted(set(before) | set(now)):
+        first, second = before.get(name), now.get(name)
+        both_nested = isinstance(first, dict) and isinstance(second, dict)
+        if first != second and both_nested and name in ("rules", "size"):
+            names += _other_names(first, second)
+        elif first != second:
+            names.append(name)
+    return names

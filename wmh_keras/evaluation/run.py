@@ -12,14 +12,14 @@ from wmh_keras.datasets import (
     VolumeRecord,
     open_prepared_data,
 )
-from wmh_keras.evaluation import results_folder
+from wmh_keras.evaluation import layout, results_folder
 from wmh_keras.evaluation.cohort import summarize_cohort
-from wmh_keras.evaluation.from_files import check_pairs, evaluate_pairs
-from wmh_keras.evaluation.from_model import (
-    MASK_SUFFIX,
-    PROBABILITY_SUFFIX,
-    evaluate_volumes,
+from wmh_keras.evaluation.from_files import (
+    MaskValues,
+    check_pairs,
+    evaluate_pairs,
 )
+from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.matching import match_folders
 from wmh_keras.evaluation.pairs import read_pairs
 from wmh_keras.evaluation.problems import Outcome, raise_problems
@@ -29,6 +29,7 @@ from wmh_keras.evaluation.request import (
     ModelRequest,
     Output,
 )
+from wmh_keras.evaluation.rules import Rules
 from wmh_keras.inference import postprocess
 from wmh_keras.model_info import ModelInfo, subject_digest
 
@@ -58,30 +59,29 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         matching = read_pairs(request.pairs)
     else:
         matching = match_folders(
-            request.references, request.predictions, request.probabilities
+            request.references,
+            request.predictions,
+            request.probabilities,
+            request.images,
         )
-    values = {
-        "mask_value": request.mask_value,
-        "prediction_mask_value": request.prediction_mask_value,
-    }
+    values = MaskValues(request.mask_value, request.prediction_mask_value)
     if matching.problems and not output.skip_invalid:
         # All problems in one list, rather than one kind after the other.
         checked = progress(matching.pairs, "check", unit="volume")
-        problems = check_pairs(checked, **values)
+        problems = check_pairs(checked, values)
         raise_problems((*matching.problems, *problems))
-    outcome = evaluate_pairs(
-        progress(matching.pairs, "evaluate", unit="volume"),
-        min_lesion_mm3=request.min_lesion_mm3,
-        **values,
-    )
-    return _finish(
-        dataclasses.replace(
+    with results_folder.staging_folder(output.output_dir) as stage:
+        outcome = evaluate_pairs(
+            matching.pairs,
+            values=values,
+            rules=request.rules,
+            num_workers=output.num_workers,
+            pictures_dir=_pictures_dir(stage, output),
+        )
+        outcome = dataclasses.replace(
             outcome, problems=(*matching.problems, *outcome.problems)
-        ),
-        output,
-        evaluated=evaluated,
-        paths={},
-    )
+        )
+        return _finish(outcome, output, stage, evaluated=evaluated, paths={})
 
 
 def evaluate_model(
@@ -113,22 +113,32 @@ def evaluate_model(
     )
     overlap = find_training_overlap(info, data, records)
     segmenter = load_segmenter(info)
-    outcome = evaluate_volumes(
-        progress(
+    predictions = layout.PREDICTIONS_FOLDER
+    with results_folder.staging_folder(output.output_dir) as stage:
+        outcome = evaluate_volumes(
             data.read_volumes(records),
-            "evaluate",
-            total=len(records),
-            unit="volume",
-        ),
-        segmenter,
-        predictions_dir=_predictions_dir(request, output),
-    )
-    return _finish(
-        dataclasses.replace(outcome, warnings=(*overlap, *outcome.warnings)),
-        output,
-        evaluated=evaluated,
-        paths={"data_dir": str(request.data_dir), "model": str(request.model)},
-    )
+            segmenter,
+            rules=_rules_of(request, info),
+            records=records,
+            num_workers=output.num_workers,
+            pictures_dir=_pictures_dir(stage, output),
+            predictions_dir=(
+                stage / predictions if request.save_predictions else None
+            ),
+        )
+        return _finish(
+            dataclasses.replace(
+                outcome, warnings=(*overlap, *outcome.warnings)
+            ),
+            output,
+            stage,
+            evaluated=evaluated,
+            paths={
+                "data_dir": str(request.data_dir),
+                "model": str(request.model),
+            },
+            history=_find_history(info),
+        )
 
 
 def find_training_overlap(
@@ -162,9 +172,11 @@ def find_training_overlap(
 def _finish(
     outcome: Outcome,
     output: Output,
+    stage: Path,
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
+    history: Path | None = None,
 ) -> Evaluation:
     if not output.skip_invalid or not outcome.results:
         raise_problems(outcome.problems)
@@ -174,10 +186,13 @@ def _finish(
     summary = summarize_cohort(outcome.results, seed=output.seed)
     results_folder.write_results(
         output.output_dir,
+        stage,
         outcome,
         summary,
         evaluated=evaluated,
         paths=paths,
+        history=history,
+        keep_predictions=not output.overwrite,
     )
     return Evaluation(output.output_dir, outcome, summary)
 
@@ -218,15 +233,24 @@ def _describe_model_evaluation(
             )
         },
         "threshold": info.threshold,
-        "min_lesion_mm3": info.min_lesion_mm3,
+        "rules": _rules_of(request, info).to_json(),
     }
 
 
-def _predictions_dir(request: ModelRequest, output: Output) -> Path | None:
-    """The folder for predictions, without those of an earlier evaluation."""
-    folder = output.output_dir / results_folder.PREDICTIONS_FOLDER
-    if request.save_predictions or output.overwrite:
-        for suffix in (MASK_SUFFIX, PROBABILITY_SUFFIX):
-            for path in folder.glob(f"*{suffix}"):
-                path.unlink()
-    return folder if request.save_predictions else None
+def _rules_of(request: ModelRequest, info: ModelInfo) -> Rules:
+    """The rules with the smallest lesion that the segmenter leaves."""
+    return dataclasses.replace(
+        request.rules, min_lesion_mm3=info.min_lesion_mm3
+    )
+
+
+def _pictures_dir(stage: Path, output: Output) -> Path | None:
+    return stage / layout.PICTURES_FOLDER if output.pictures else None
+
+
+def _find_history(info: ModelInfo) -> Path | None:
+    """The table of the training, where the model lies in its work folder."""
+    if info.folder is None:
+        return None
+    history = info.folder.parent / layout.HISTORY_FILE
+    return history if history.is_file() else None

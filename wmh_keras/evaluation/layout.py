@@ -1,0 +1,29 @@
+"""The folder that an evaluation writes.
+
+    EVAL/per_patient.csv    one row a volume; a score that is not defined is ""
+    EVAL/size_classes.csv   three rows a volume: small, medium, large
+    EVAL/lesions.csv        one row a lesion, of the reference and predicted
+    EVAL/curves.csv         points of the curves of each volume
+    EVAL/history.csv        of the model's training, where it is known
+    EVAL/pictures/          one a volume, where the FLAIR is known
+    EVAL/predictions/       masks and probabilities, where they are asked for
+    EVAL/summary.json       what was evaluated, and what it amounts to
+
+`summary.json` is written last: where it exists, the evaluation is complete.
+"""
+
+# 1 had per_patient.csv and summary.json alone.
+FORMAT = 2
+
+PER_PATIENT_FILE = "per_patient.csv"
+CLASSES_FILE = "size_classes.csv"
+LESIONS_FILE = "lesions.csv"
+CURVES_FILE = "curves.csv"
+HISTORY_FILE = "history.csv"
+SUMMARY_FILE = "summary.json"
+PICTURES_FOLDER = "pictures"
+PREDICTIONS_FOLDER = "predictions"
+
+MASK_SUFFIX = "_mask.nii.gz"
+PROBABILITY_SUFFIX = "_probability.nii.gz"
+PICTURE_SUFFIX = ".png"
