@@ -95,6 +95,18 @@ def test_what_the_grades_amount_to(read):
     assert study.acceptance_rates() == {"Ann": 0.5, "Ben": 0.75, "Cleo": 0.5}
 
 
+def test_the_paper_in_form(read):
+    """37 + 47 of its 90 patients are acceptable, 84 and not 85."""
+    grades = [4] * 37 + [3] * 47 + [2] * 4 + [1] * 2
+    ids = [f"{i:03}" for i in range(90)]
+    study = read(
+        lines({s: (g, g, 1) for s, g in zip(ids, grades, strict=True)}),
+        of=evaluation(*map(volume, ids)),
+    )
+    assert study.median_counts() == {4: 37, 3: 47, 2: 4, 1: 2}
+    assert study.acceptance_rate() == pytest.approx(84 / 90)
+
+
 def test_medians_half_way_between_two_raters(read):
     study = read(["010,Ann,3", "010,Ben,2", "011,Ann,3", "011,Ben,4"])
     assert study.median_grades == {"010": 2.5, "011": 3.5}
