@@ -77,6 +77,14 @@ def test_csv_from_a_spreadsheet(tmp_path):
     assert read == [{"id": "1", "x": "2"}]
 
 
+def test_lines_are_numbered_as_in_an_editor(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n\n1,2\n,\n3,4\n")
+    assert files.read_numbered_csv(tmp_path / "a.csv") == [
+        (3, {"a": "1", "b": "2"}),
+        (5, {"a": "3", "b": "4"}),
+    ]
+
+
 def test_tab_separated_tables_have_no_quotes(tmp_path):
     (tmp_path / "a.tsv").write_text('id\tx\n1\t"motion\n2\twithdrawn\n')
     read = files.read_csv(tmp_path / "a.tsv", delimiter="\t")
@@ -95,14 +103,6 @@ def test_tab_separated_tables_have_no_quotes(tmp_path):
         (b'a,b\n"1"x,2\n', "not a UTF-8 table"),
     ],
 )
-def test_lines_are_numbered_as_in_an_editor(tmp_path):
-    (tmp_path / "a.csv").write_text("a,b\n\n1,2\n,\n3,4\n")
-    assert files.read_numbered_csv(tmp_path / "a.csv") == [
-        (3, {"a": "1", "b": "2"}),
-        (5, {"a": "3", "b": "4"}),
-    ]
-
-
 def test_bad_tables_are_refused(tmp_path, content, message):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(UserError, match=rf"a\.csv.*{message}"):
