@@ -1,0 +1,86 @@
+"""Figure 3: the networks, drawn from the models themselves."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from wmh_keras.reporting.figures.illustration import Illustration
+from wmh_keras.reporting.figures.network_drawing import (
+    NetworkDrawing,
+    lay_out_network,
+)
+from wmh_keras.reporting.figures.style import WIDTH
+from wmh_keras.reporting.study import Study
+
+NAME = "figure_3_network"
+TITLE = "Figure 3. Network"
+
+
+def draw_network(study: Study) -> Illustration:
+    """Builds each model's network and draws it.
+
+    Models of one architecture share a drawing.
+
+    Args:
+        study: what the report is about.
+    """
+    networks: dict[str, list[str]] = {}
+    for item in study.evaluations:
+        model = item.summary["evaluated"].get("model")
+        if model:
+            key = json.dumps(
+                [model["network"], model["network_arguments"]], sort_keys=True
+            )
+            networks.setdefault(key, []).append(item.name)
+    if not networks:
+        return Illustration(
+            NAME,
+            TITLE,
+            missing="The evaluations are of files, so that the network is "
+            "not known. It is drawn where a model was evaluated (--model).",
+        )
+    drawings = [
+        _build(*json.loads(key), models) for key, models in networks.items()
+    ]
+    caption = (
+        "Drawn from the model. A bar is a convolution layer, the higher the "
+        "finer its resolution (left), the wider the more channels; above a "
+        "block its channels."
+    )
+    absent = [
+        item.name
+        for item in study.evaluations
+        if not item.summary["evaluated"].get("model")
+    ]
+    if absent:
+        caption += f" Evaluated from files: {', '.join(absent)}."
+    return Illustration(NAME, TITLE, caption, _to_figure(drawings))
+
+
+def _build(
+    network: str, arguments: Mapping[str, Any], models: list[str]
+) -> NetworkDrawing:
+    # Keras takes seconds to import, which only this figure needs.
+    from wmh_keras.models import build_model
+    from wmh_keras.reporting.figures.network_graph import read_network
+
+    graph = read_network(build_model(network, **arguments))
+    title = f"{', '.join(models)}: {network}"
+    if models == [network]:
+        title = network
+    return lay_out_network(graph, title, WIDTH)
+
+
+def _to_figure(drawings: list[NetworkDrawing]) -> Figure:
+    height = sum(drawing.height for drawing in drawings)
+    figure = Figure(figsize=(WIDTH, height))
+    top = height
+    for drawing in drawings:
+        axes = figure.add_axes(
+            (0, (top - drawing.height) / height, 1, drawing.height / height)
+        )
+        drawing.draw(axes)
+        top -= drawing.height
+    return figure
