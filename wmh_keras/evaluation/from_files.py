@@ -7,21 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.dataset.ordered_map import ordered_map
 from data_prep.errors import UserError, VolumeError
 from data_prep.nifti import read_mask, read_probability, read_volume
-from data_prep.program import progress
 from data_prep.volume import Volume, check_same_grid
 from wmh_keras.evaluation.pairs import Pair
 from wmh_keras.evaluation.patient import evaluate_patient
 from wmh_keras.evaluation.patient_picture import name_pictures, write_picture
-from wmh_keras.evaluation.problems import (
-    Outcome,
-    Problem,
-    VolumeOutcome,
-    collect,
-)
+from wmh_keras.evaluation.problems import Outcome, Problem, VolumeOutcome
 from wmh_keras.evaluation.rules import DEFAULT_RULES, Rules
+from wmh_keras.evaluation.scoring import score_all
 from wmh_keras.metrics.labels import OTHER_PATHOLOGY, WMH
 
 
@@ -91,8 +85,7 @@ def evaluate_pairs(
         pictures_dir=pictures_dir,
         names=name_pictures(pair.key for pair in pairs),
     )
-    volumes = ordered_map(evaluate, pairs, num_workers)
-    return collect(progress(volumes, "evaluate", len(pairs), "volume"))
+    return score_all(evaluate, pairs, total=len(pairs), num_workers=num_workers)
 
 
 def check_pairs(

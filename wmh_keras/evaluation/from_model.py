@@ -6,21 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.dataset.ordered_map import ordered_map
 from data_prep.errors import UserError
 from data_prep.nifti import write_mask, write_probability
-from data_prep.program import progress
 from wmh_keras.datasets import StoredVolume, VolumeRecord
 from wmh_keras.evaluation.layout import MASK_SUFFIX, PROBABILITY_SUFFIX
 from wmh_keras.evaluation.patient import evaluate_patient
 from wmh_keras.evaluation.patient_picture import name_pictures, write_picture
-from wmh_keras.evaluation.problems import (
-    Outcome,
-    Problem,
-    VolumeOutcome,
-    collect,
-)
+from wmh_keras.evaluation.problems import Outcome, Problem, VolumeOutcome
 from wmh_keras.evaluation.rules import Rules
+from wmh_keras.evaluation.scoring import score_all
 from wmh_keras.evaluation.volume_key import VolumeKey
 
 if TYPE_CHECKING:
@@ -74,10 +68,12 @@ def evaluate_volumes(
         predictions_dir=predictions_dir,
         names=name_pictures(map(key_of, records)),
     )
-    scored = ordered_map(
-        evaluate, _segment_all(volumes, segmenter), num_workers
+    return score_all(
+        evaluate,
+        _segment_all(volumes, segmenter),
+        total=len(records),
+        num_workers=num_workers,
     )
-    return collect(progress(scored, "evaluate", len(records), "volume"))
 
 
 def key_of(record: VolumeRecord) -> VolumeKey:

@@ -91,15 +91,17 @@ class Evaluation:
         output_dir: where they were written.
         outcome: results, what was left out by `skip_invalid`, warnings.
         summary: of the results.
+        rules: how they were scored.
     """
 
     output_dir: Path
     outcome: Outcome
     summary: CohortSummary
+    rules: Rules
 
     def describe(self) -> list[str]:
         """Lines for the user: the table, what was left out, the files."""
-        lines = ["", format_summary(self.summary), ""]
+        lines = ["", format_summary(self.summary, self.rules), ""]
         lines += [f"warning: {warning}" for warning in self.outcome.warnings]
         lines += [f"skipped: {problem}" for problem in self.outcome.problems]
         return [*lines, f"tables and {SUMMARY_FILE} are in {self.output_dir}"]

@@ -81,7 +81,9 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         outcome = dataclasses.replace(
             outcome, problems=(*matching.problems, *outcome.problems)
         )
-        return _finish(outcome, output, stage, evaluated=evaluated, paths={})
+        return _finish(
+            outcome, output, stage, request.rules, evaluated=evaluated, paths={}
+        )
 
 
 def evaluate_model(
@@ -107,7 +109,10 @@ def evaluate_model(
     data = open_prepared_data(request.data_dir)
     records = data.select(request.split, request.subjects)
     info = _with_overrides(info, request)
-    evaluated = _describe_model_evaluation(request, data, info)
+    rules = dataclasses.replace(
+        request.rules, min_lesion_mm3=info.min_lesion_mm3
+    )
+    evaluated = _describe_model_evaluation(request, data, info, rules)
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
@@ -118,7 +123,7 @@ def evaluate_model(
         outcome = evaluate_volumes(
             data.read_volumes(records),
             segmenter,
-            rules=_rules_of(request, info),
+            rules=rules,
             records=records,
             num_workers=output.num_workers,
             pictures_dir=_pictures_dir(stage, output),
@@ -132,6 +137,7 @@ def evaluate_model(
             ),
             output,
             stage,
+            rules,
             evaluated=evaluated,
             paths={
                 "data_dir": str(request.data_dir),
@@ -173,6 +179,7 @@ def _finish(
     outcome: Outcome,
     output: Output,
     stage: Path,
+    rules: Rules,
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
@@ -194,7 +201,7 @@ def _finish(
         history=history,
         keep_predictions=not output.overwrite,
     )
-    return Evaluation(output.output_dir, outcome, summary)
+    return Evaluation(output.output_dir, outcome, summary, rules)
 
 
 def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
@@ -213,7 +220,7 @@ def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
 
 
 def _describe_model_evaluation(
-    request: ModelRequest, data: PreparedData, info: ModelInfo
+    request: ModelRequest, data: PreparedData, info: ModelInfo, rules: Rules
 ) -> dict[str, Any]:
     """What decides the numbers, as JSON types; no paths."""
     model = info.to_json()
@@ -233,15 +240,8 @@ def _describe_model_evaluation(
             )
         },
         "threshold": info.threshold,
-        "rules": _rules_of(request, info).to_json(),
+        "rules": rules.to_json(),
     }
-
-
-def _rules_of(request: ModelRequest, info: ModelInfo) -> Rules:
-    """The rules with the smallest lesion that the segmenter leaves."""
-    return dataclasses.replace(
-        request.rules, min_lesion_mm3=info.min_lesion_mm3
-    )
 
 
 def _pictures_dir(stage: Path, output: Output) -> Path | None:
