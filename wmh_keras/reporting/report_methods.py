@@ -1,0 +1,143 @@
+"""The methods of an evaluation in words."""
+
+from collections.abc import Iterator
+
+from wmh_keras.evaluation.results import EvaluationResults
+from wmh_keras.reporting.report_rules import (
+    describe_lesion_rule,
+    describe_rule,
+)
+from wmh_keras.reporting.study import Study
+from wmh_keras.reporting.tables.formats import plural
+
+_LIBRARIES = ("keras", "jax", "tensorflow", "numpy", "scipy")
+
+
+def methods_paragraphs(study: Study) -> Iterator[str]:
+    """Metrics, statistics and software, a paragraph each."""
+    yield _metrics(study)
+    yield _statistics(study)
+    if study.ratings is not None:
+        yield _rating(study)
+    yield _software(study)
+
+
+def _metrics(study: Study) -> str:
+    sentences = [
+        "Every volume was evaluated on its native grid.",
+        *(_binarisation(e) for e in study.evaluations),
+        "Voxel-wise precision, recall, Dice and accuracy were computed from "
+        "the reassembled volume.",
+    ]
+    if any(e.summary["scores"]["auc"]["n"] for e in study.evaluations):
+        sentences.append(
+            "The ROC curve and the precision-recall curve were computed "
+            "exactly from all voxels of the volume; their areas are given as "
+            "AUC and average precision."
+        )
+    sentences += [
+        describe_rule(study),
+        describe_lesion_rule(study),
+        "Lesion recall, precision, Dice (F1) and accuracy, TP / (TP + FP + "
+        "FN), follow from these counts.",
+        "Within a size class, a predicted lesion's class is its own size; "
+        "Dice within the reference lesions of a class counts the prediction "
+        "inside these lesions alone and cannot see false positives.",
+        "The metrics of the WMH Segmentation Challenge 2017 follow its "
+        "definitions: Dice, the 95th percentile of the Hausdorff distance "
+        "(H95), the absolute volume difference (AVD), and lesion recall and "
+        "F1 with any overlap.",
+    ]
+    return " ".join(sentences)
+
+
+def _binarisation(evaluation: EvaluationResults) -> str:
+    evaluated = evaluation.summary["evaluated"]
+    minimum = float(evaluated.get("min_lesion_mm3") or 0)
+    removed = (
+        f"predicted lesions below {minimum:g} mm³ were removed"
+        if minimum
+        else "no predicted lesion was removed for its size"
+    )
+    threshold = evaluated.get("threshold")
+    if threshold is None:
+        return f"The masks of {evaluation.name} were taken as given; {removed}."
+    return (
+        f"The probabilities of {evaluation.name} were thresholded at "
+        f"{threshold:g}; {removed}."
+    )
+
+
+def _statistics(study: Study) -> str:
+    bootstrap = study.evaluations[0].summary["bootstrap"]
+    sentences = [
+        "Scores are arithmetic means over patients (the volumes of a patient "
+        "were averaged first) with standard deviations and "
+        f"{100 * bootstrap['confidence']:g} % percentile bootstrap intervals "
+        f"over patients ({bootstrap['num_resamples']:,} resamples, seed "
+        f"{bootstrap['seed']}).",
+        "A score that is not defined for a patient, such as the recall of a "
+        "patient without lesions, was left out of the mean, and n is given.",
+        "Predicted and reference volumes were compared by the bias and limits "
+        "of agreement of Bland and Altman, the intraclass correlation "
+        "ICC(A,1), and Pearson's and Spearman's correlations.",
+    ]
+    if study.comparison is not None:
+        adjusted = (
+            ""
+            if len(study.evaluations) == 2
+            else " with Holm's adjustment over the pairs of models within each "
+            "score"
+        )
+        sentences += [
+            "The models were compared on the patients for whom every model has "
+            "a value, by two-sided Wilcoxon signed-rank tests"
+            f"{adjusted}; a one-way ANOVA with Tukey's HSD, which takes the "
+            "models for independent groups, is given for comparison with "
+            "earlier work.",
+            "Effect sizes are the matched-pairs rank-biserial correlation and "
+            "Cohen's d_z.",
+        ]
+    if study.comparison is not None or study.ratings is not None:
+        sentences.append("p < 0.05 was considered significant.")
+    return " ".join(sentences)
+
+
+def _rating(study: Study) -> str:
+    ratings = study.ratings
+    assert ratings is not None
+    return (
+        f"{plural(len(ratings.raters), 'rater').capitalize()} graded the masks "
+        f"of {ratings.model} independently: 4 perfectly acceptable, 3 "
+        "acceptable with minor revision, 2 acceptable with major revision, 1 "
+        "not acceptable. A patient's grade is the median over the raters; "
+        "grades 3 and 4 were taken as accepted. Agreement was measured by the "
+        "share of patients with equal grades and with grades within one of "
+        "each other, Kendall's W over patients with correction for ties, "
+        "quadratic-weighted kappa of each pair of raters, and differences in "
+        "level between raters by Friedman's test."
+    )
+
+
+def _software(study: Study) -> str:
+    by_text: dict[str, list[str]] = {}
+    for evaluation in study.evaluations:
+        versions = evaluation.summary.get("versions") or {}
+        libraries = [
+            f"{name} {versions[name]}"
+            for library in _LIBRARIES
+            for name in (library, f"{library}-cpu")
+            if name in versions
+        ]
+        text = f"wmh-keras {versions.get('wmh-keras', '(unknown version)')}"
+        if "python" in versions:
+            text += f" on Python {versions['python']}"
+        if libraries:
+            text += f" ({', '.join(libraries)})"
+        by_text.setdefault(text, []).append(evaluation.name)
+    if len(by_text) == 1:
+        return f"The evaluation was done with {next(iter(by_text))}."
+    return " ".join(
+        f"{', '.join(names)}: evaluated with {text}."
+        for text, names in by_text.items()
+    )
