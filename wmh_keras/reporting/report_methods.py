@@ -8,7 +8,7 @@ from wmh_keras.reporting.report_rules import (
     describe_rule,
 )
 from wmh_keras.reporting.study import Study
-from wmh_keras.reporting.tables.formats import plural
+from wmh_keras.reporting.tables.formats import joined, plural
 
 _LIBRARIES = ("keras", "jax", "tensorflow", "numpy", "scipy")
 
@@ -25,7 +25,7 @@ def methods_paragraphs(study: Study) -> Iterator[str]:
 def _metrics(study: Study) -> str:
     sentences = [
         "Every volume was evaluated on its native grid.",
-        *(_binarisation(e) for e in study.evaluations),
+        *_binarisations(study),
         "Voxel-wise precision, recall, Dice and accuracy were computed from "
         "the reassembled volume.",
     ]
@@ -51,7 +51,18 @@ def _metrics(study: Study) -> str:
     return " ".join(sentences)
 
 
-def _binarisation(evaluation: EvaluationResults) -> str:
+def _binarisations(study: Study) -> list[str]:
+    """A sentence for each way in which masks came about."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for evaluation in study.evaluations:
+        names.setdefault(_binarisation(evaluation), []).append(evaluation.name)
+    return [
+        f"{what.format(models=joined(models))}; {removed}."
+        for (what, removed), models in names.items()
+    ]
+
+
+def _binarisation(evaluation: EvaluationResults) -> tuple[str, str]:
     evaluated = evaluation.summary["evaluated"]
     minimum = float(evaluated.get("min_lesion_mm3") or 0)
     removed = (
@@ -61,10 +72,10 @@ def _binarisation(evaluation: EvaluationResults) -> str:
     )
     threshold = evaluated.get("threshold")
     if threshold is None:
-        return f"The masks of {evaluation.name} were taken as given; {removed}."
+        return "The masks of {models} were taken as given", removed
     return (
-        f"The probabilities of {evaluation.name} were thresholded at "
-        f"{threshold:g}; {removed}."
+        f"The probabilities of {{models}} were thresholded at {threshold:g}",
+        removed,
     )
 
 

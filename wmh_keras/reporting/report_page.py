@@ -239,9 +239,13 @@ img-src data:; style-src 'unsafe-inline'">
 </header>
 <div class="layout">
 <nav aria-label="Contents">
+<input type="checkbox" id="unfold"><label class="unfold" for="unfold">Show the \
+contents</label>
+<div class="contents">
 {contents}
 <strong>Text</strong><ol><li><a href="#manuscript">Text for a manuscript</a>\
 </li></ol>
+</div>
 </nav>
 <main>
 {groups}

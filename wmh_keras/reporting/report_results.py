@@ -10,6 +10,7 @@ from wmh_keras.evaluation.ratings import RatingStudy
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.study import Study
 from wmh_keras.reporting.tables.formats import (
+    joined,
     known,
     number,
     p_equals,
@@ -86,7 +87,7 @@ def _model(evaluation: EvaluationResults) -> str:
         if (block := summary["size_classes"][size])["reference_lesions"]
     ]
     if found:
-        sentences.append(f"It found {_joined(found)} lesions.")
+        sentences.append(f"It found {joined(found)} lesions.")
     within = [
         f"{number(value)} for {size}"
         for size in SIZE_CLASSES
@@ -97,7 +98,7 @@ def _model(evaluation: EvaluationResults) -> str:
         )
     ]
     if within:
-        sentences.append(f"Dice was {_joined(within)} lesions.")
+        sentences.append(f"Dice was {joined(within)} lesions.")
     sentences.append(_volumes(summary["volume_agreement"]))
     return " ".join(sentences)
 
@@ -117,7 +118,7 @@ def _scores(scores: Mapping[str, Any], names: Mapping[str, str]) -> str:
         texts.append(
             f"{name} of {number(summary.mean)}{spread} ({', '.join(details)})"
         )
-    return _joined(texts)
+    return joined(texts)
 
 
 def _volumes(block: Mapping[str, Any]) -> str:
@@ -162,7 +163,7 @@ def _comparison(score: ScoreComparison, name: str) -> str:
     return (
         f"On the {plural(tests.n, 'patient')} with a value of every model, the "
         f"mean {name} was highest for {best}{shared}: "
-        f"{number(tests.means[best])}, above {_joined(others)}; one-way ANOVA "
+        f"{number(tests.means[best])}, above {joined(others)}; one-way ANOVA "
         f"F = {number(tests.anova_f, 2)}, {p_equals(tests.anova_p)}."
     )
 
@@ -178,7 +179,7 @@ def _rating(ratings: RatingStudy) -> str:
         f"By the median grade of {plural(len(ratings.raters), 'rater')}, the "
         f"masks of {ratings.model} were acceptable without or with minor "
         f"revision in {part_of(accepted, total)} patients "
-        f"({_joined(counts)})."
+        f"({joined(counts)})."
     ]
     agreement = ratings.agreement
     if math.isfinite(agreement.exact):
@@ -202,9 +203,3 @@ def _rating(ratings: RatingStudy) -> str:
             f"{p_equals(test.p)} (n = {test.n:,})."
         )
     return " ".join(sentences)
-
-
-def _joined(texts: list[str]) -> str:
-    if len(texts) < 2:
-        return "".join(texts)
-    return f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -32,27 +32,28 @@ nav { position: sticky; top: 12px; align-self: start; max-height: 97vh;
 nav ol { list-style: none; margin: 0 0 .7rem; padding: 0; }
 nav li { margin: 0; } nav a { display: block; padding: 3px 0;
   text-decoration: none; } nav a:hover { text-decoration: underline; }
-nav summary, nav strong { font-weight: 600; }
+nav strong { font-weight: 600; }
+#unfold, .unfold { display: none; }
 nav .absent a { color: var(--soft); }
 .card { background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; padding: 14px 16px; margin: 0 0 16px; }
 .missing { border-style: dashed; color: var(--soft); }
 .missing p { margin: 0; }
 .key { display: grid; gap: 12px; margin: 14px 0 0;
-  grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); }
-.key .card { margin: 0; } .key dl { margin: 0; display: grid; gap: 2px 12px;
+  grid-template-columns: repeat(auto-fill, minmax(285px, 1fr)); }
+.key + p { margin-top: .5rem; } .key .card { margin: 0; } .key dl { margin: 0; display: grid; gap: 2px 12px;
   grid-template-columns: auto auto; } .key dt { color: var(--soft); }
-.key dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.key dd { margin: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 0 0 .6rem; max-width: 100%; }
 table { border-collapse: collapse; font-size: .88rem; line-height: 1.4;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: 4px 0; }
+.caption { font-weight: 600; font-size: .9rem; margin: .3rem 0 .1rem; }
 th, td { text-align: left; vertical-align: top; padding: 5px 18px 5px 0;
   border-bottom: 1px solid var(--line); }
 td.short, th.short { white-space: nowrap; }
 td.long { min-width: 24ch; }
 thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
-tbody th { font-weight: 500; max-width: 26ch; min-width: 9ch; }
+tbody th { font-weight: 500; max-width: 30ch; min-width: 12ch; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; border-radius: 4px;
@@ -64,8 +65,11 @@ details > summary { cursor: pointer; color: var(--accent); margin: .4rem 0; }
 footer { color: var(--soft); font-size: .85rem; margin: 2rem 0 1rem; }
 @media (max-width: 900px) { body { padding: 12px; }
   .layout { display: block; } nav { position: static; max-height: none;
-  margin: 14px 0 0; } .card { padding: 12px; }
-  th, td { padding-right: 14px; } .scroll figure, figure.wide { margin: 0; } }
+  margin: 14px 0 0; font-size: 1rem; } .contents { display: none; }
+  #unfold:checked ~ .contents { display: block; margin-top: .6rem; }
+  #unfold { display: inline-block; margin: 0 8px 0 0; }
+  .unfold { display: inline; cursor: pointer; } nav a { padding: 6px 0; } .card { padding: 12px; }
+  th, td { padding-right: 14px; } }
 @media print { :root { color-scheme: light; --back: #fff; --card: #fff;
   --text: #000; --soft: #333; --line: #bbb; --accent: #000; --warn: #000;
   --warn-back: #fff; --stripe: #fff; }
@@ -74,6 +78,6 @@ footer { color: var(--soft); font-size: .85rem; margin: 2rem 0 1rem; }
   .card { border: 0; padding: 0; } .scroll { overflow: visible; }
   table { font-size: 7.5pt; } th, td { padding-right: 6px; }
   td.short, th.short { white-space: normal; }
-  figure, tr { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
+  figure, tr { break-inside: avoid; } h2, h3, .caption { break-after: avoid; }
   details:not([open]) { display: none; } }
 """

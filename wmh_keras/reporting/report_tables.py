@@ -47,12 +47,14 @@ def _render_part(part: Part, title: str) -> str:
     )
     caption = ""
     if part.caption and not part.folded:
-        caption = f"<caption>{html.escape(part.caption)}</caption>"
+        # Outside of the table, which is wider than a phone.
+        caption = f'<p class="caption">{html.escape(part.caption)}</p>'
     label = html.escape(part.caption or title)
     # Focusable, so that it can be scrolled by keys.
     table = (
-        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
-        f"<table>{caption}<thead><tr>{heads}</tr></thead>"
+        f'{caption}<div class="scroll" role="region" aria-label="{label}" '
+        'tabindex="0">'
+        f"<table><thead><tr>{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
     if not part.folded:

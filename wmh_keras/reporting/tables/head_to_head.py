@@ -7,6 +7,7 @@ from wmh_keras.reporting.study import Study
 from wmh_keras.reporting.tables.formats import (
     UNKNOWN,
     mean_sd_interval,
+    number,
     p_value,
     summary_from,
 )
@@ -83,8 +84,9 @@ def _notes(comparison: HeadToHead) -> list[str]:
     )
     return [
         f"{_CELLS} Bold: the best mean over the patients on which every model "
-        "has a value; their number is n. A cell that is over other patients "
-        "says how many, and how many volumes have no value.",
+        "has a value; their number is n. A cell that is over more patients says "
+        "how many, and its mean over those n. Undefined: volumes without a "
+        "value.",
         f"Primary test: Wilcoxon's signed-rank test {pairs}, adjusted by Holm "
         "over the pairs within a score. Every model is measured on the same "
         "patients, so the test has to be a paired one.",
@@ -92,7 +94,11 @@ def _notes(comparison: HeadToHead) -> list[str]:
         "takes the models for independent groups, which they are not, and is "
         "here to compare with the paper.",
         "Lower is better for H95, AVD and the volume error. H95 is not "
-        "defined where one mask is empty: see how many patients n leaves out.",
+        "defined where one mask alone is empty, such as for a model that finds "
+        "nothing: mind the volumes that it counts as undefined.",
+        "Scores within a size class are over all patients, also those whom "
+        "the policy for empty cases gives a value though they lack the class "
+        "(1 where nothing is predicted, else 0); Table 3 has those with it.",
         "p values are adjusted within a score, not over the scores.",
     ]
 
@@ -105,9 +111,11 @@ def _row(score: ScoreComparison, models: tuple[str, ...]) -> list[str]:
     for model in models:
         summary = score.summaries[model]
         text = mean_sd_interval(summary, name.decimals)
-        without = score.missing_volumes[model]
-        if without or summary.n != n:
-            text += f"\nn = {summary.n:,}, {without:,} undefined"
+        if without := score.missing_volumes[model]:
+            text += f"\n{without:,} undefined"
+        if tests is not None and summary.n != n:
+            common = number(tests.means[model], name.decimals)
+            text += f"\nn = {summary.n:,}; {common} over n = {n:,}"
         is_best = model in score.best and len(score.best) < len(models)
         cells.append(f"{BEST}{text}" if is_best else text)
     return [
