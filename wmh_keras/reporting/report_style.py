@@ -41,9 +41,11 @@ nav .absent a { color: var(--soft); }
 .missing p { margin: 0; }
 .key { display: grid; gap: 12px; margin: 14px 0 0;
   grid-template-columns: repeat(auto-fill, minmax(285px, 1fr)); }
-.key + p { margin-top: .5rem; } .key .card { margin: 0; } .key dl { margin: 0; display: grid; gap: 2px 12px;
+.key + p { margin-top: .5rem; } .key .card { margin: 0; }
+.key dl { margin: 0; display: grid; gap: 2px 12px;
   grid-template-columns: auto auto; } .key dt { color: var(--soft); }
-.key dd { margin: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.key dd { margin: 0; text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 0 0 .6rem; max-width: 100%; }
 table { border-collapse: collapse; font-size: .88rem; line-height: 1.4;
   font-variant-numeric: tabular-nums; }
@@ -68,7 +70,8 @@ footer { color: var(--soft); font-size: .85rem; margin: 2rem 0 1rem; }
   margin: 14px 0 0; font-size: 1rem; } .contents { display: none; }
   #unfold:checked ~ .contents { display: block; margin-top: .6rem; }
   #unfold { display: inline-block; margin: 0 8px 0 0; }
-  .unfold { display: inline; cursor: pointer; } nav a { padding: 6px 0; } .card { padding: 12px; }
+  .unfold { display: inline; cursor: pointer; }
+  nav a { padding: 6px 0; } .card { padding: 12px; }
   th, td { padding-right: 14px; } }
 @media print { :root { color-scheme: light; --back: #fff; --card: #fff;
   --text: #000; --soft: #333; --line: #bbb; --accent: #000; --warn: #000;
