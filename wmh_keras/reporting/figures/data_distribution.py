@@ -149,7 +149,7 @@ def _stack(
     tidy(axes)
     axes.legend(
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.22 if not crowded else -0.45),
+        bbox_to_anchor=(0.5, -0.3 if crowded else -0.12),
         fontsize=SMALL_FONT,
         frameon=False,
         ncols=1,

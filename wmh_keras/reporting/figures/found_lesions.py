@@ -1,17 +1,15 @@
 """Figure S4: how many lesions of each size were found."""
 
-import numpy as np
-
 from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.style import (
     SMALL_FONT,
+    add_model_legend,
     model_colours,
     new_figure,
     size_unit,
     tidy,
-    wrap_name,
 )
 from wmh_keras.reporting.study import Study
 
@@ -46,7 +44,6 @@ def draw_found_lesions(study: Study) -> Illustration:
                 share,
                 width * 0.92,
                 color=colours[item.name],
-                label=wrap_name(item.name, 28) if place == 0 else None,
             )
             text = f"{share:.1f} %\n{found:,}/{reference:,}"
             axes.annotate(
@@ -64,9 +61,7 @@ def draw_found_lesions(study: Study) -> Illustration:
     axes.set_yticks(range(0, 101, 20))
     axes.set_ylim(0, 116 if count < 4 else 132)
     tidy(axes)
-    figure.legend(
-        loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL_FONT
-    )
+    add_model_legend(figure, study)
     return Illustration(NAME, TITLE, _caption(study), figure)
 
 
@@ -86,7 +81,7 @@ def found_by_class(
 def _caption(study: Study) -> str:
     rules = study.evaluations[0].summary["evaluated"]["rules"]
     unit = size_unit(study)
-    share = round(100 * float(np.float64(rules["lesion_overlap"])), 1)
+    share = round(100 * rules["lesion_overlap"], 1)
     return (
         "Share of the reference lesions of all patients that are found, that "
         f"is covered by the prediction to at least {share:g} %; below it "

@@ -22,7 +22,8 @@ from wmh_keras.reporting.study import Study
 
 NAME = "figure_2b_lesion_sizes"
 TITLE = "Figure 2 B. Lesion sizes"
-_BINS = 32
+_BINS = (8, 30)
+_MOST_ABREAST = 3
 
 
 def draw_lesion_sizes(study: Study) -> Illustration:
@@ -36,7 +37,7 @@ def draw_lesion_sizes(study: Study) -> Illustration:
     colours = model_colours(study)
     for item in study.evaluations:
         sizes = lesion_sizes(item, "predicted")
-        groups[wrap_name(item.name)] = (colours[item.name], sizes)
+        groups[wrap_name(item.name, 28)] = (colours[item.name], sizes)
     everything = np.concatenate([sizes for _, sizes in groups.values()])
     if not len(everything):
         return Illustration(
@@ -45,8 +46,12 @@ def draw_lesion_sizes(study: Study) -> Illustration:
             missing="Neither the reference masks nor the predictions hold a "
             "lesion.",
         )
-    figure = new_figure(4.2)
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    if len(study.evaluations) <= _MOST_ABREAST:
+        figure = new_figure(4.2)
+        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    else:
+        figure = new_figure(7.4)
+        left, right = figure.subplots(2, 1)
     _draw_histogram(left, groups, everything)
     rule = first.summary["evaluated"]["rules"]["size"]
     for limit in (rule["small_below"], rule["large_above"]):
@@ -54,7 +59,7 @@ def draw_lesion_sizes(study: Study) -> Illustration:
     unit = size_unit(study)
     left.set(xlabel=f"lesion size in {unit} (log)", ylabel="lesions")
     counts = {"reference": class_counts(first, "reference")} | {
-        wrap_name(item.name): class_counts(item, "predicted")
+        wrap_name(item.name, 28): class_counts(item, "predicted")
         for item in study.evaluations
     }
     _draw_counts(right, counts, {n: c for n, (c, _) in groups.items()})
@@ -66,10 +71,10 @@ def draw_lesion_sizes(study: Study) -> Illustration:
         fontsize=SMALL_FONT,
     )
     caption = (
-        "Left: sizes of the lesions of the reference masks and of each "
-        f"model's prediction; dotted, the limits of the classes: small < "
+        "Sizes of the lesions of the reference masks and of each "
+        f"model's prediction; dotted, the limits of the classes (small < "
         f"{rule['small_below']:g} {unit}, large > {rule['large_above']:g} "
-        f"{unit}. Right: lesions in each class."
+        f"{unit}); and how many lesions are in each class."
     )
     return Illustration(NAME, TITLE, caption, figure)
 
@@ -102,8 +107,9 @@ def _draw_histogram(
     axes: Axes, groups: dict[str, tuple[str, np.ndarray]], sizes: np.ndarray
 ) -> None:
     low, high = sizes[sizes > 0].min(), sizes.max()
+    number = int(np.clip(np.sqrt(len(sizes)), *_BINS))
     # One size alone needs a bin as well.
-    bins = np.geomspace(low * 0.9, high * 1.1, _BINS + 1)
+    bins = np.geomspace(low * 0.9, high * 1.1, number + 1)
     for label, (colour, values) in groups.items():
         filled = label == "reference"
         axes.hist(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.style import (
@@ -85,7 +86,7 @@ def draw_precision_recall(study: Study) -> Illustration:
     lines = _lines(study, "precision_recall", "average_precision", "AP")
     if not lines:
         return Illustration(name, title, missing=_MISSING)
-    figure = new_figure(5, 7)
+    figure = new_figure(5.4, 7)
     axes = figure.subplots()
     _draw(axes, lines)
     axes.set(
@@ -94,7 +95,7 @@ def draw_precision_recall(study: Study) -> Illustration:
         xlabel="recall",
         ylabel="precision",
     )
-    _legend(figure, axes)
+    _legend(figure, axes, columns=2)
     caption = (
         "Mean over patients of the precision at each recall, voxel by voxel "
         "over the whole volume; the band is ± 1 SD across patients. AP is "
@@ -146,11 +147,11 @@ def _draw(axes: Axes, lines: Sequence[_Line], above: float = -1.0) -> None:
     tidy(axes, "both")
 
 
-def _legend(figure: Any, axes: Axes) -> None:  # noqa: ANN401
+def _legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=3,
+        ncols=columns,
         frameon=False,
         fontsize=SMALL_FONT,
     )

@@ -41,9 +41,24 @@ def draw_network(study: Study) -> Illustration:
             missing="The evaluations are of files, so that the network is "
             "not known. It is drawn where a model was evaluated (--model).",
         )
-    drawings = [
-        _build(*json.loads(key), models) for key, models in networks.items()
-    ]
+    drawings, failures = [], []
+    for key, models in networks.items():
+        try:
+            # One drawing is of all models; several say whose they are.
+            drawing = _build(
+                *json.loads(key), models if len(networks) > 1 else []
+            )
+        except (ValueError, TypeError) as error:
+            failures.append(f"{', '.join(models)}: {error}")
+        else:
+            drawings.append(drawing)
+    if not drawings:
+        return Illustration(
+            NAME,
+            TITLE,
+            missing="The network cannot be built; was the model made by "
+            f"another version? {'; '.join(failures)}",
+        )
     caption = (
         "Drawn from the model. A bar is a convolution layer, the higher the "
         "finer its resolution (left), the wider the more channels; above a "
@@ -56,6 +71,8 @@ def draw_network(study: Study) -> Illustration:
     ]
     if absent:
         caption += f" Evaluated from files: {', '.join(absent)}."
+    if failures:
+        caption += f" Networks that cannot be built: {'; '.join(failures)}."
     return Illustration(NAME, TITLE, caption, _to_figure(drawings))
 
 
@@ -67,9 +84,9 @@ def _build(
     from wmh_keras.reporting.figures.network_graph import read_network
 
     graph = read_network(build_model(network, **arguments))
-    title = f"{', '.join(models)}: {network}"
-    if models == [network]:
-        title = network
+    title = network
+    if models and models != [network]:
+        title += f" ({', '.join(models)})"
     return lay_out_network(graph, title, WIDTH)
 
 

@@ -23,6 +23,7 @@ _LINK_COLOURS = {
     "forward": "black",
 }
 _KERNEL_COLOURS = (PALETTE[0], PALETTE[5], PALETTE[3], PALETTE[4])
+_LINES = ("-", "-.", ":")
 _SYMBOLS = {"concatenate": "C", "add": "+", "multiply": "×"}
 # In inches.
 _MARGIN = 0.1
@@ -75,7 +76,8 @@ class NetworkDrawing:
                 _MARGIN,
                 _MARGIN + (number + 0.5) * _LINE,
                 literal(line),
-                fontsize=10 if number else 11,
+                fontsize=9.5,
+                fontweight="normal" if number else "bold",
                 va="center",
             )
         for name, middle in zip(self.graph.levels, self.rows, strict=True):
@@ -136,19 +138,19 @@ class NetworkDrawing:
                 )
             x += width
         if node.residual:
+            # Below on the left, where no arrow begins or ends.
             axes.text(
-                place.centre,
-                top + place.height + 0.02,
+                place.left - 0.03,
+                top + place.height,
                 "+",
-                ha="center",
-                va="top",
+                ha="right",
+                va="center",
                 fontsize=SMALL_FONT,
             )
 
     def _draw_link(self, axes: Axes, link: Link) -> None:
         points = self._route(link)
-        colour = _LINK_COLOURS[link.kind]
-        style = "--" if link.kind == "skip" else "-"
+        colour, style = self._link_style(link)
         axes.plot(
             [x for x, _ in points],
             [y for _, y in points],
@@ -167,7 +169,7 @@ class NetworkDrawing:
                 "linewidth": 0,
                 "shrinkA": 0,
                 "shrinkB": 0,
-                "mutation_scale": 9,
+                "mutation_scale": 12,
             },
         )
 
@@ -206,6 +208,16 @@ class NetworkDrawing:
             ]
         return [(source.right, source.middle), (target.left, target.middle)]
 
+    def _link_style(self, link: Link) -> tuple[str, str]:
+        """Returns colour and line; a second kind of pooling is dashed."""
+        if link.kind == "skip":
+            return _LINK_COLOURS["skip"], "--"
+        labels = dict.fromkeys(
+            other.label for other in self.graph.links if other.kind == link.kind
+        )
+        number = list(labels).index(link.label)
+        return _LINK_COLOURS[link.kind], _LINES[number % len(_LINES)]
+
     def _kernel_colours(self) -> dict[str, str]:
         kernels = dict.fromkeys(
             convolution.kernel
@@ -223,13 +235,14 @@ class NetworkDrawing:
             Patch(color=colour, label=f"convolution {kernel}")
             for kernel, colour in self._kernel_colours().items()
         ]
-        seen = {}
-        for link in self.graph.links:
-            if link.kind in ("down", "up"):
-                seen.setdefault(link.label, _LINK_COLOURS[link.kind])
+        styles = {
+            link.label: self._link_style(link)
+            for link in self.graph.links
+            if link.kind in ("down", "up")
+        }
         handles += [
-            Line2D([], [], color=colour, label=label)
-            for label, colour in seen.items()
+            Line2D([], [], color=colour, linestyle=style, label=label)
+            for label, (colour, style) in styles.items()
         ]
         if any(link.kind == "skip" for link in self.graph.links):
             handles.append(
@@ -252,7 +265,7 @@ class NetworkDrawing:
             ncols=min(len(handles), 4),
             frameon=False,
             fontsize=SMALL_FONT,
-            handlelength=1.4,
+            handlelength=2,
             columnspacing=1.5,
         )
 
@@ -271,7 +284,7 @@ def lay_out_network(
         The drawing, whose height follows from its levels.
     """
     lines = [
-        *wrap_to_width(title, width - 0.5),
+        *wrap_to_width(title, width - 0.5, bold=True),
         *wrap_to_width(summary_line(graph), width - 0.5),
     ]
     heights = [

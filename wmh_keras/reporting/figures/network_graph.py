@@ -85,7 +85,8 @@ class NetworkGraph:
     Attributes:
         nodes: in the order of the computation.
         links: between them.
-        levels: what to call each resolution, such as "192 × 192".
+        levels: what to call each resolution, such as "192 × 192", or "1/2"
+            where the sides are free.
         follows: what stands behind the convolutions, such as "ReLU".
         num_parameters: trainable ones.
         num_convolutions: convolution layers, transposed ones included.
@@ -288,14 +289,16 @@ class _Reader:
         )
 
     def _level_name(self, scale: tuple[int, ...]) -> str:
+        """Names the sides; where they are free, the share that is left."""
         fixed = self.model.inputs[0].shape[1:-1]
-        parts = [
-            str(side // 2**halvings)
-            if side
-            else (f"1/{2**halvings}" if halvings else "1")
+        if not any(fixed) and len(set(scale)) == 1:
+            return f"1/{2 ** scale[0]}" if scale[0] else "full size"
+        return " × ".join(
+            str((side or 1) // 2**halvings)
+            if side or not halvings
+            else f"1/{2**halvings}"
             for side, halvings in zip(fixed, scale, strict=True)
-        ]
-        return " × ".join(parts)
+        )
 
     def _follows(self) -> tuple[str, ...]:
         names = []

@@ -181,9 +181,7 @@ def _draw_evaluated(
         width=width,
         colour=_EVALUATED,
     )
-    sheet.add_arrow(
-        (evaluated.centre, evaluated.bottom), (rated.centre, rated.top)
-    )
+    sheet.add_arrow((centre, evaluated.bottom), (centre, rated.top))
 
 
 def _split_of(study: Study) -> str | None:

@@ -1,16 +1,19 @@
 """Figure S2: scores of every patient by model, with the tests."""
 
+import math
+
 from matplotlib.axes import Axes
 
 from wmh_keras.evaluation.head_to_head import HeadToHead
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.style import (
     SMALL_FONT,
+    add_model_legend,
     draw_distribution,
+    literal,
     model_colours,
     new_figure,
     tidy,
-    wrap_name,
 )
 from wmh_keras.reporting.study import Study
 from wmh_keras.statistics.comparison import PairTest
@@ -38,11 +41,10 @@ def draw_scores_by_model(study: Study) -> Illustration:
         study: what the report is about.
     """
     colours = model_colours(study)
-    long_names = max(len(item.name) for item in study.evaluations) > 12
-    slanted = len(study.evaluations) > 3 or (
-        long_names and len(study.evaluations) > 2
-    )
-    figure = new_figure(8.4 if slanted else 7.2)
+    names = [item.name for item in study.evaluations]
+    # Names stand below the boxes where they fit, else in a legend.
+    named = len(names) <= _MOST_MODELS and max(map(len, names)) <= 12
+    figure = new_figure(7.4)
     for axes, (score, title) in zip(
         figure.subplots(2, 3).flat, _SCORES.items(), strict=True
     ):
@@ -50,20 +52,18 @@ def draw_scores_by_model(study: Study) -> Illustration:
         for place, item in enumerate(study.evaluations):
             values = list(item.by_subject(score).values())
             draw_distribution(axes, place, values, colours[item.name])
-            known = sum(value == value for value in values)
-            labels.append(f"{wrap_name(item.name, 14)}\nn = {known:,}")
-        axes.set_xticks(
-            range(len(labels)),
-            labels,
-            fontsize=SMALL_FONT,
-            rotation=45 if slanted else 0,
-            ha="right" if slanted else "center",
-            rotation_mode="anchor" if slanted else None,
-        )
+            count = sum(not math.isnan(value) for value in values)
+            name = literal(item.name)
+            labels.append(f"{name}\nn = {count:,}" if named else f"{count:,}")
+        axes.set_xticks(range(len(labels)), labels, fontsize=SMALL_FONT)
+        if not named:
+            axes.set_xlabel("n", fontsize=SMALL_FONT)
         axes.set_title(title, fontsize=11)
         axes.set_xlim(-0.6, len(labels) - 0.4)
         _draw_brackets(axes, study, score)
         tidy(axes)
+    if not named:
+        add_model_legend(figure, study)
     return Illustration(NAME, TITLE, _caption(study), figure)
 
 

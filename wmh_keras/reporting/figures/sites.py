@@ -6,6 +6,7 @@ from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.style import (
     SMALL_FONT,
+    add_model_legend,
     draw_distribution,
     model_colours,
     new_figure,
@@ -34,7 +35,6 @@ def draw_sites(study: Study) -> Illustration:
         )
     colours = model_colours(study)
     count = len(study.evaluations)
-    # One below the other beyond what fits in one line.
     width = 0.84 / count
     figure = new_figure(4.6, 9.5 if len(sites) < 12 else 14)
     axes = figure.subplots()
@@ -45,13 +45,6 @@ def draw_sites(study: Study) -> Illustration:
             draw_distribution(
                 axes, x, values.get(site, []), colours[item.name], 0.8 * width
             )
-        axes.scatter(
-            [],
-            [],
-            marker="s",
-            color=colours[item.name],
-            label=wrap_name(item.name, 28),
-        )
     numbers = {
         site: len(dice_by_site(study.evaluations[0])[site]) for site in sites
     }
@@ -69,9 +62,7 @@ def draw_sites(study: Study) -> Illustration:
     )
     axes.set(ylabel="Dice", ylim=(-0.03, 1.03), xlim=(-0.6, len(sites) - 0.4))
     tidy(axes)
-    figure.legend(
-        loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL_FONT
-    )
+    add_model_legend(figure, study)
     caption = (
         "One point a patient (scans of a patient at one site averaged); n is "
         "the patients of a site. Boxes as in Figure S2."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.reporting.study import Study
@@ -21,6 +22,7 @@ CLASS_COLOURS = dict(
 )
 WIDTH = 9.5
 SMALL_FONT = 9
+_FEWEST_FOR_BOX = 5
 _UNITS = {"mm3": "mm³", "voxels": "voxels", "mm2_2d": "mm²", "px_2d": "pixels"}
 _BREAK_AFTER = re.compile(r"[^-_./ ]*[-_./ ]?")
 
@@ -28,7 +30,9 @@ _BREAK_AFTER = re.compile(r"[^-_./ ]*[-_./ ]?")
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """Returns an empty figure, its size in inches."""
     # Not pyplot: no display, and no global state.
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
 
 
 def model_colours(study: Study) -> dict[str, str]:
@@ -74,6 +78,21 @@ def wrap_name(name: str, width: int = 18, max_lines: int = 3) -> str:
     return literal("\n".join(lines))
 
 
+def add_model_legend(figure: Figure, study: Study) -> None:
+    """Adds a legend of the models' colours below the panels."""
+    handles = [
+        Patch(color=colour, label=wrap_name(name, 28))
+        for name, colour in model_colours(study).items()
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=SMALL_FONT,
+    )
+
+
 def tidy(axes: Axes, grid: str | None = "y") -> None:
     """Takes away what distracts from the data.
 
@@ -93,7 +112,7 @@ def point_style(count: int) -> dict[str, float | bool]:
         return {"s": 20, "alpha": 0.75, "rasterized": False}
     if count <= 200:
         return {"s": 10, "alpha": 0.5, "rasterized": False}
-    return {"s": 5, "alpha": 0.35, "rasterized": True}
+    return {"s": 4, "alpha": 0.25, "rasterized": True}
 
 
 def draw_distribution(
@@ -104,6 +123,8 @@ def draw_distribution(
     width: float = 0.6,
 ) -> None:
     """Draws a box (quartiles, median, whiskers to 1.5 IQR) and all points.
+
+    Of fewer than five values, the median and the points alone.
 
     Args:
         axes: the panel.
@@ -116,15 +137,21 @@ def draw_distribution(
     values = values[~np.isnan(values)]
     if not len(values):
         return
+    boxed = len(values) >= _FEWEST_FOR_BOX
     axes.boxplot(
         values,
         positions=[position],
         widths=width,
         showfliers=False,
+        showbox=boxed,
+        showcaps=boxed,
+        whis=1.5 if boxed else 0,
         patch_artist=True,
         manage_ticks=False,
-        boxprops={"facecolor": colour, "alpha": 0.25, "edgecolor": colour},
-        whiskerprops={"color": colour},
+        # Above the points, which hide what lies under them in a large cohort.
+        zorder=4,
+        boxprops={"facecolor": (colour, 0.2), "edgecolor": colour},
+        whiskerprops={"color": colour, "linewidth": float(boxed)},
         capprops={"color": colour},
         medianprops={"color": "black", "linewidth": 1.5},
     )

@@ -41,7 +41,7 @@ def draw_volume_agreement(study: Study) -> Illustration:
         _draw_differences(left, reference, predicted, agreement, style)
         _draw_scatter(right, reference, predicted, style)
         name = wrap_name(item.name, 40)
-        left.set_title(f"{name}: difference", fontsize=10.5, loc="left")
+        left.set_title(name, fontsize=10.5, loc="left")
         right.set_title(_icc(agreement), fontsize=10.5, loc="left")
     caption = (
         "WMH volumes by patient (n = "
@@ -91,7 +91,7 @@ def _draw_differences(
                     color="black",
                     linestyle=line,
                     linewidth=1,
-                    label=f"{label} {value:+.2f} ml",
+                    label=f"{label} {value:+.2f} ml".replace("-", "−"),
                 )
             )
     axes.set(xlabel="mean of both in ml", ylabel="predicted − reference in ml")
