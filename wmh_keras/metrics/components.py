@@ -1,11 +1,16 @@
 """Connected components of a mask: as labels, and as lists of voxels."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import cc3d
 import numpy as np
 
 from wmh_keras.metrics import labels as mask_labels
+
+# Voxels whose places are worked out at a time: a mask that fills its volume
+# must not need many times the volume.
+_BLOCK = 1 << 20
 
 
 def label_lesions(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -91,19 +96,35 @@ class Components:
         """(v, 3) int64, the voxels as indices along x, y and z."""
         return np.stack(np.unravel_index(self.voxels, self.shape), axis=1)
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """The mean over the voxels of each lesion.
+    @property
+    def centroids(self) -> np.ndarray:
+        """(n, 3) float64, mean voxel indices of each lesion."""
+        sums = np.zeros((self.count, 3))
+        for owner, places in self.blocks():
+            for axis, place in enumerate(places):
+                sums[:, axis] += np.bincount(owner, place, self.count)
+        return sums / self.sizes[:, None]
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+        """Owners and (x, y, z) indices of some voxels at a time, in order."""
+        for start in range(0, len(self.voxels), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            places = np.unravel_index(self.voxels[part], self.shape)
+            yield self.owner[part], places
+
+    def mean_of(self, volume: np.ndarray) -> np.ndarray:
+        """The mean of a volume over the voxels of each lesion.
 
         Args:
-            values: (v,) or (v, k) numbers, one (or k) a voxel.
+            volume: (x, y, z) numbers.
 
         Returns:
-            (n,) or (n, k) float64.
+            (n,) float64.
         """
-        values = np.asarray(values)
-        if values.ndim == 1:
-            return np.bincount(self.owner, values, self.count) / self.sizes
-        return np.stack([self.means(column) for column in values.T], axis=1)
+        sums = np.zeros(self.count)
+        for owner, places in self.blocks():
+            sums += np.bincount(owner, volume[places], self.count)
+        return sums / self.sizes
 
 
 def find_components(
@@ -128,22 +149,21 @@ def find_components(
         raise ValueError(
             f"slice_axis: expected None, 0, 1 or 2, received {slice_axis}"
         )
+    box = bounding_box(mask)
+    if box is None:
+        none = np.zeros(0, np.int64)
+        return Components(mask.shape, none, none.astype(np.int32), 0)
+    number = _number_components if slice_axis is None else _number_in_slices
+    numbered, count = number(mask[box], slice_axis)
     voxels = _foreground(mask)
-    if voxels.size == 0:
-        return Components(mask.shape, voxels, np.zeros(0, np.int32), 0)
-    places = np.unravel_index(voxels, mask.shape)
-    start = [int(p.min()) for p in places]
-    box = tuple(
-        slice(s, int(p.max()) + 1) for s, p in zip(start, places, strict=True)
-    )
-    inside = tuple(p - s for p, s in zip(places, start, strict=True))
-    if slice_axis is None:
-        numbered, count = _number_components(mask[box])
-    else:
-        numbered, count = _number_in_slices(mask[box], slice_axis)
-    return Components(
-        mask.shape, voxels, _by_first_voxel(numbered[inside], count), count
-    )
+    owner = np.empty(len(voxels), np.int32)
+    for start in range(0, len(voxels), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        places = np.unravel_index(voxels[part], mask.shape)
+        inside = (p - b.start for p, b in zip(places, box, strict=True))
+        owner[part] = numbered[tuple(inside)]
+    del numbered
+    return Components(mask.shape, voxels, _by_first_voxel(owner, count), count)
 
 
 def _foreground(mask: np.ndarray) -> np.ndarray:
@@ -156,7 +176,9 @@ def _foreground(mask: np.ndarray) -> np.ndarray:
     return np.flatnonzero(mask)
 
 
-def _number_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
+def _number_components(
+    mask: np.ndarray, slice_axis: None = None
+) -> tuple[np.ndarray, int]:
     """26-connected components of a 3-D mask, 8-connected ones of a slice."""
     numbered, count = cc3d.connected_components(
         np.asarray(mask != 0, order="K").view(np.uint8),
@@ -170,26 +192,30 @@ def _number_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
 def _number_in_slices(
     mask: np.ndarray, slice_axis: int
 ) -> tuple[np.ndarray, int]:
+    """8-connected components of every slice, numbered on."""
     numbered = np.zeros(mask.shape, np.uint32)
     total = 0
-    for index in range(mask.shape[slice_axis]):
-        place = [slice(None)] * 3
-        place[slice_axis] = index
-        image = np.ascontiguousarray(mask[tuple(place)])
+    for image, result in zip(
+        np.moveaxis(mask, slice_axis, 0),
+        np.moveaxis(numbered, slice_axis, 0),
+        strict=True,
+    ):
         if image.any():
-            found, count = _number_components(image)
-            numbered[tuple(place)] = np.where(found, found + total, 0)
+            found, count = _number_components(np.ascontiguousarray(image))
+            result[...] = np.where(found, found + total, 0)
             total += count
     return numbered, total
 
 
 def _by_first_voxel(numbers: np.ndarray, count: int) -> np.ndarray:
     """Renumbers 1 to count as 0 to count - 1 by first appearance."""
-    first = np.full(count, numbers.size, np.int64)
-    np.minimum.at(first, numbers - 1, np.arange(numbers.size))
-    new = np.empty(count, np.int32)
-    new[np.argsort(first)] = np.arange(count, dtype=np.int32)
-    return new[numbers - 1]
+    # A number appears first where a run of it starts.
+    runs = np.append(0, np.flatnonzero(np.diff(numbers)) + 1)
+    first = np.full(count + 1, len(numbers), np.int64)
+    np.minimum.at(first, numbers[runs], runs)
+    new = np.empty(count + 1, np.int32)
+    new[1 + np.argsort(first[1:])] = np.arange(count, dtype=np.int32)
+    return new[numbers]
 
 
 def _check_mask(mask: np.ndarray) -> None:

@@ -56,7 +56,7 @@ class LesionOverlaps:
     @property
     def centroids(self) -> np.ndarray:
         """(n, 3) float64, mean voxel indices of each lesion."""
-        return self.components.means(self.components.coordinates)
+        return self.components.centroids
 
     def matched(self, min_overlap: float) -> np.ndarray:
         """Which lesions the other mask covers well enough.
@@ -241,14 +241,12 @@ def lesion_scores(
 
 
 def _count_shared(first: Components, second: Components) -> Contingency:
-    """Counts common voxels by pairs of lesions, without a volume."""
-    # Both lists rise, so that a search takes the place of a label volume.
+    """Counts common voxels by pairs of lesions, without a label volume."""
+    # Both lists rise; a voxel of the one is looked for in the other.
     place = np.searchsorted(second.voxels, first.voxels)
-    place = np.minimum(place, max(len(second.voxels) - 1, 0))
-    if len(second.voxels):
-        common = np.flatnonzero(second.voxels[place] == first.voxels)
-    else:
-        common = np.zeros(0, np.int64)
+    common = np.flatnonzero(
+        np.take(np.append(second.voxels, -1), place) == first.voxels
+    )
     pair = first.owner[common] * np.int64(max(second.count, 1))
     pair += second.owner[place[common]]
     pairs, shared = np.unique(pair, return_counts=True)

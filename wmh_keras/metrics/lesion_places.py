@@ -18,8 +18,7 @@ def centroids_mm(lesions: Components, affine_mm: np.ndarray) -> np.ndarray:
     Returns:
         (n, 3) float64: to the patient's right, to anterior, to superior.
     """
-    centroids = lesions.means(lesions.coordinates)
-    return centroids @ affine_mm[:3, :3].T + affine_mm[:3, 3]
+    return lesions.centroids @ affine_mm[:3, :3].T + affine_mm[:3, 3]
 
 
 def sides(
@@ -36,8 +35,12 @@ def sides(
         "left" or "right" where at least three quarters of a lesion's voxels
         lie, or "both" for a lesion that reaches across; one a lesion.
     """
-    x_mm = lesions.coordinates @ affine_mm[0, :3] + affine_mm[0, 3]
-    return [_side(share) for share in lesions.means(x_mm > midline_x_mm)]
+    right = np.zeros(lesions.count, np.int64)
+    for owner, places in lesions.blocks():
+        x_mm = sum(p * a for p, a in zip(places, affine_mm[0], strict=False))
+        is_right = x_mm + affine_mm[0, 3] > midline_x_mm
+        right += np.bincount(owner[is_right], minlength=lesions.count)
+    return [_side(share) for share in right / lesions.sizes]
 
 
 def _side(right_share: float) -> str:

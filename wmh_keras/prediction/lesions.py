@@ -87,7 +87,7 @@ def describe_lesions(
         return []
     sizes = found.sizes
     centroids = centroids_mm(found, flair.affine_mm)
-    means = found.means(probability[tuple(found.coordinates.T)])
+    means = found.mean_of(probability)
     side = sides(found, flair.affine_mm, midline_x_mm(flair))
     # Stable: lesions of equal size stay in the order of their first voxels.
     order = np.argsort(-sizes, kind="stable")

@@ -75,10 +75,29 @@ def test_means_by_hand():
     mask[0:2, 1, 0] = 1
     mask[5, 2, 1] = 1
     lesions = components.find_components(mask)
-    np.testing.assert_array_equal(lesions.means([2, 4, 7]), [3, 7])
-    np.testing.assert_array_equal(
-        lesions.means(lesions.coordinates), [[0.5, 1, 0], [5, 2, 1]]
-    )
+    volume = np.zeros(mask.shape)
+    volume[0, 1, 0], volume[1, 1, 0], volume[5, 2, 1] = 2, 4, 7
+    np.testing.assert_array_equal(lesions.mean_of(volume), [3, 7])
+    np.testing.assert_array_equal(lesions.centroids, [[0.5, 1, 0], [5, 2, 1]])
+
+
+def test_many_voxels_are_worked_on_in_parts(monkeypatch):
+    rng = np.random.default_rng(5)
+    mask = rng.random((9, 8, 7)) < 0.3
+    volume = rng.random(mask.shape)
+    expected = components.find_components(mask)
+    monkeypatch.setattr(components, "_BLOCK", 10)
+    received = components.find_components(mask)
+    np.testing.assert_array_equal(received.owner, expected.owner)
+    assert len(list(received.blocks())) == np.ceil(mask.sum() / 10)
+    for index in range(received.count):
+        places = received.coordinates[received.owner == index]
+        np.testing.assert_allclose(
+            received.centroids[index], places.mean(axis=0)
+        )
+        np.testing.assert_allclose(
+            received.mean_of(volume)[index], volume[tuple(places.T)].mean()
+        )
 
 
 def test_no_lesion():
@@ -89,7 +108,8 @@ def test_no_lesion():
         assert lesions.count == 0
         assert lesions.voxels.shape == lesions.owner.shape == (0,)
         assert lesions.coordinates.shape == (0, 3)
-        assert lesions.means(lesions.coordinates).shape == (0, 3)
+        assert lesions.centroids.shape == (0, 3)
+        assert lesions.mean_of(np.zeros((3, 4, 5))).shape == (0,)
 
 
 def test_the_box_of_the_foreground():
