@@ -13,6 +13,7 @@ from wmh_keras.metrics.components import (
     label_lesions,
     lesion_sizes,
 )
+from wmh_keras.metrics.contingency import Contingency, count_shared
 
 __all__ = [
     "ANY_OVERLAP",
@@ -79,22 +80,6 @@ class LesionOverlaps:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Contingency:
-    """Which lesions of two masks share voxels, in k rows.
-
-    Attributes:
-        reference: (k,) int64, a reference lesion, from 0.
-        predicted: (k,) int64, a predicted lesion that it shares voxels with.
-        shared: (k,) int64, how many; at least 1. A pair has one row, and rows
-            rise by reference lesion, then by predicted lesion.
-    """
-
-    reference: np.ndarray
-    predicted: np.ndarray
-    shared: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class LesionMatching:
     """The lesions of a reference and of a prediction, each with its overlap.
 
@@ -146,7 +131,7 @@ def match_lesions(
     wmh, predicted = mask_labels.leave_out_label_2(reference, prediction)
     first = find_components(wmh, slice_axis=slice_axis)
     second = find_components(predicted, slice_axis=slice_axis)
-    contingency = _count_shared(first, second)
+    contingency = count_shared(first, second)
     sides = []
     for components, index in (
         (first, contingency.reference),
@@ -238,17 +223,3 @@ def lesion_scores(
         recall_overlap=recall_overlap,
         precision_overlap=precision_overlap,
     )
-
-
-def _count_shared(first: Components, second: Components) -> Contingency:
-    """Counts common voxels by pairs of lesions, without a label volume."""
-    # Both lists rise; a voxel of the one is looked for in the other.
-    place = np.searchsorted(second.voxels, first.voxels)
-    common = np.flatnonzero(
-        np.take(np.append(second.voxels, -1), place) == first.voxels
-    )
-    pair = first.owner[common] * np.int64(max(second.count, 1))
-    pair += second.owner[place[common]]
-    pairs, shared = np.unique(pair, return_counts=True)
-    in_first, in_second = np.divmod(pairs, max(second.count, 1))
-    return Contingency(in_first, in_second, shared)

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from wmh_keras.metrics import components, lesion
+from wmh_keras.metrics import components, contingency, lesion
 
 
 def flood_fill(mask):
@@ -191,7 +191,9 @@ def test_shared_voxels_by_hand():
 
 
 @pytest.mark.parametrize("slice_axis", [None, 0, 2])
-def test_shared_voxels_against_sets(make_pair, slice_axis):
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_shared_voxels_against_sets(make_pair, slice_axis, block, monkeypatch):
+    monkeypatch.setattr(contingency, "_BLOCK", block)
     reference, prediction = make_pair(2, label_2=0.05)
     matching = lesion.match_lesions(
         reference, prediction, slice_axis=slice_axis
