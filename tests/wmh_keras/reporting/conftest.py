@@ -372,8 +372,10 @@ def _summarize_volumes(volumes):
         "num_volumes": len(volumes),
         "scores": scores,
         "pooled_counts": dataclasses.asdict(pooled),
-        "pooled_dice": 2 * pooled.tp / (2 * pooled.tp + pooled.fp + pooled.fn),
-        "dice_of_means": 2 * p * r / (p + r),
+        "pooled_dice": _ratio(
+            2 * pooled.tp, 2 * pooled.tp + pooled.fp + pooled.fn, 1.0
+        ),
+        "dice_of_means": _ratio(2 * p * r, p + r, math.nan),
     }
 
 

@@ -85,8 +85,8 @@ def _notes(comparison: HeadToHead) -> list[str]:
     return [
         f"{_CELLS} Bold: the best mean over the patients on which every model "
         "has a value; their number is n. A cell that is over more patients "
-        "says how many, and its mean over those n. Undefined: volumes without a "
-        "value.",
+        "says how many, and its mean over those n. Undefined: volumes without "
+        "a value.",
         f"Primary test: Wilcoxon's signed-rank test {pairs}, adjusted by Holm "
         "over the pairs within a score. Every model is measured on the same "
         "patients, so the test has to be a paired one.",
