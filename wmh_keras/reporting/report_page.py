@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from data_prep.version import __version__
 from wmh_keras.reporting.page import DISCLAIMER
 from wmh_keras.reporting.report_style import STYLE
-from wmh_keras.reporting.report_tables import render_table
+from wmh_keras.reporting.report_tables import render_note, render_table
 from wmh_keras.reporting.report_text import TextSection
 from wmh_keras.reporting.study import Study
 from wmh_keras.reporting.tables.formats import (
@@ -195,7 +195,7 @@ def _render_figure(figure: FigureEntry) -> str:
     if figure.missing:
         return (
             f'<section class="card missing" id="{name}"><h3>{title}</h3>'
-            f"<p>{html.escape(figure.missing)}</p></section>"
+            f"<p>{render_note(figure.missing)}</p></section>"
         )
     files = " ".join(
         f'<a href="figures/{name}.{kind}">{name}.{kind}</a>'
@@ -203,7 +203,8 @@ def _render_figure(figure: FigureEntry) -> str:
     )
     return (
         f'<section class="card" id="{name}"><h3>{title}</h3><figure>'
-        f'<img alt="{title}" src="{html.escape(figure.source)}">'
+        f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">'
+        f'<img alt="{title}" src="{html.escape(figure.source)}"></div>'
         f"<figcaption>{html.escape(figure.caption)}</figcaption></figure>"
         f'<p class="files">{files}</p></section>'
     )

@@ -60,6 +60,7 @@ tbody tr:nth-child(even) { background: var(--stripe); }
 figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; border-radius: 4px;
   background: #ffffff; padding: 8px; }
+code { white-space: nowrap; font-size: .95em; }
 figcaption { margin-top: .5rem; max-width: 90ch; }
 details > summary { cursor: pointer; color: var(--accent); margin: .4rem 0; }
 .manuscript p { max-width: 85ch; margin: 0 0 .8rem; }
@@ -72,8 +73,9 @@ footer { color: var(--soft); font-size: .85rem; margin: 2rem 0 1rem; }
   #unfold { display: inline-block; margin: 0 8px 0 0; }
   .unfold { display: inline; cursor: pointer; }
   nav a { padding: 6px 0; } .card { padding: 12px; }
-  th, td { padding-right: 14px; } }
-@media print { :root { color-scheme: light; --back: #fff; --card: #fff;
+  th, td { padding-right: 14px; } figure img { min-width: 640px; } }
+@media print { figure img { min-width: 0; }
+  :root { color-scheme: light; --back: #fff; --card: #fff;
   --text: #000; --soft: #333; --line: #bbb; --accent: #000; --warn: #000;
   --warn-back: #fff; --stripe: #fff; }
   body { padding: 0; max-width: none; font-size: 10pt; }

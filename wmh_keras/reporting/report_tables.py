@@ -1,11 +1,13 @@
 """Tables as HTML."""
 
 import html
+import re
 
 from wmh_keras.reporting.tables.table import BEST, Part, Table
 
 # Longer cells may be broken.
 _MOST_UNBROKEN = 34
+_FLAG = re.compile(r"--[a-z_]+(=[\w,.…]*\w)?")
 
 
 def render_table(table: Table) -> str:
@@ -21,18 +23,23 @@ def render_table(table: Table) -> str:
     if table.missing:
         return (
             f'<section class="card missing" id="{name}"><h3>{title}</h3>'
-            f"<p>{html.escape(table.missing)}</p></section>"
+            f"<p>{render_note(table.missing)}</p></section>"
         )
     parts = "".join(_render_part(part, table.title) for part in table.parts)
     if table.folded:
         rows = sum(len(part.rows) for part in table.parts)
         parts = f"<details><summary>{rows} rows</summary>{parts}</details>"
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in table.notes)
+    notes = "".join(f"<p>{render_note(note)}</p>" for note in table.notes)
     link = f'<a href="tables/{name}.csv">{name}.csv</a>'
     return (
         f'<section class="card" id="{name}"><h3>{title}</h3>{parts}'
         f'<div class="notes">{notes}</div><p class="files">{link}</p></section>'
     )
+
+
+def render_note(text: str) -> str:
+    """Escapes a note and keeps the flags in it in one piece."""
+    return _FLAG.sub(r"<code>\g<0></code>", html.escape(text))
 
 
 def _render_part(part: Part, title: str) -> str:
