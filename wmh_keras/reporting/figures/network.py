@@ -7,8 +7,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from wmh_keras.reporting.figures.illustration import Illustration
-from wmh_keras.reporting.figures.network_drawing import (
-    NetworkDrawing,
+from wmh_keras.reporting.figures.network_drawing import NetworkDrawing
+from wmh_keras.reporting.figures.network_layout import (
+    NetworkLayout,
     lay_out_network,
 )
 from wmh_keras.reporting.figures.style import WIDTH
@@ -41,18 +42,18 @@ def draw_network(study: Study) -> Illustration:
             missing="The evaluations are of files, so that the network is "
             "not known. It is drawn where a model was evaluated (--model).",
         )
-    drawings, failures = [], []
+    layouts, failures = [], []
     for key, models in networks.items():
         try:
             # One drawing is of all models; several say whose they are.
-            drawing = _build(
+            layout = _build(
                 *json.loads(key), models if len(networks) > 1 else []
             )
         except (ValueError, TypeError) as error:
             failures.append(f"{', '.join(models)}: {error}")
         else:
-            drawings.append(drawing)
-    if not drawings:
+            layouts.append(layout)
+    if not layouts:
         return Illustration(
             NAME,
             TITLE,
@@ -73,15 +74,15 @@ def draw_network(study: Study) -> Illustration:
         caption += f" Evaluated from files: {', '.join(absent)}."
     if failures:
         caption += f" Networks that cannot be built: {'; '.join(failures)}."
-    return Illustration(NAME, TITLE, caption, _to_figure(drawings))
+    return Illustration(NAME, TITLE, caption, _to_figure(layouts))
 
 
 def _build(
     network: str, arguments: Mapping[str, Any], models: list[str]
-) -> NetworkDrawing:
+) -> NetworkLayout:
     # Keras takes seconds to import, which only this figure needs.
     from wmh_keras.models import build_model
-    from wmh_keras.reporting.figures.network_graph import read_network
+    from wmh_keras.reporting.figures.network_reading import read_network
 
     graph = read_network(build_model(network, **arguments))
     title = network
@@ -90,14 +91,14 @@ def _build(
     return lay_out_network(graph, title, WIDTH)
 
 
-def _to_figure(drawings: list[NetworkDrawing]) -> Figure:
-    height = sum(drawing.height for drawing in drawings)
+def _to_figure(layouts: list[NetworkLayout]) -> Figure:
+    height = sum(layout.height for layout in layouts)
     figure = Figure(figsize=(WIDTH, height))
     top = height
-    for drawing in drawings:
+    for layout in layouts:
         axes = figure.add_axes(
-            (0, (top - drawing.height) / height, 1, drawing.height / height)
+            (0, (top - layout.height) / height, 1, layout.height / height)
         )
-        drawing.draw(axes)
-        top -= drawing.height
+        NetworkDrawing(layout).draw(axes)
+        top -= layout.height
     return figure
