@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_prep.cases.case import without_prefix
 from data_prep.errors import UserError
-from data_prep.files import read_csv
+from data_prep.files import read_numbered_csv
 from wmh_keras.evaluation.problems import Problem
 from wmh_keras.evaluation.volume_key import VolumeKey
 
@@ -52,16 +52,16 @@ def read_pairs(path: str | os.PathLike) -> Matching:
             to the table's folder.
 
     Returns:
-        The pairs, and a problem for every row without a probability map (or
-        FLAIR) in a table where others have one.
+        The pairs, and a problem for every row without a subject or file, or
+        without the probability map (or FLAIR) that other rows have.
 
     Raises:
-        UserError: a column or field is missing, or a row is there twice.
+        UserError: a column is missing, or a volume is there twice.
     """
-    rows = read_csv(path)
+    rows = read_numbered_csv(path)
     if not rows:
         raise UserError(f"{path}: expected a row a volume, found none")
-    columns = set(rows[0])
+    columns = set(rows[0][1])
     missing = [name for name in _PAIR_COLUMNS if name not in columns]
     unknown = sorted(columns - set(_PAIR_COLUMNS) - set(_OPTIONAL_COLUMNS))
     if missing or unknown:
@@ -71,56 +71,38 @@ def read_pairs(path: str | os.PathLike) -> Matching:
             f"missing: {', '.join(missing) or 'none'}, "
             f"unknown: {', '.join(unknown) or 'none'}"
         )
-    folder = Path(path).parent
-    pairs = [_pair_from(row, folder, path) for row in rows]
-    counts = Counter(pair.key.identity for pair in pairs)
-    for pair in pairs:
-        if counts[pair.key.identity] > 1:
-            raise UserError(f"{path}: {pair.key} is there more than once")
-    problems = {
-        pair.key.identity: _find_missing(pair, pairs, path) for pair in pairs
-    }
-    return Matching(
-        tuple(p for p in pairs if problems[p.key.identity] is None),
-        tuple(problem for problem in problems.values() if problem),
-    )
-
-
-def _find_missing(
-    pair: Pair, pairs: list[Pair], path: str | os.PathLike
-) -> Problem | None:
-    """A score or picture for some only would be compared with that of all."""
-    missing = [
-        name
-        for name in _FURTHER_FILES
-        if getattr(pair, name) is None
-        and any(getattr(other, name) is not None for other in pairs)
+    filled = [
+        name for name in _FURTHER_FILES if any(row.get(name) for _, row in rows)
     ]
-    if not missing:
-        return None
-    return Problem(
-        str(pair.key),
-        str(path),
-        f"{pair.key}: no {' and no '.join(missing)}, which other rows have: "
-        "fill in the column, or leave it empty everywhere",
+    keys = [_key_from(row) for _, row in rows]
+    pairs, problems = [], []
+    for (line, row), key in zip(rows, keys, strict=True):
+        absent = [n for n in (*_PAIR_COLUMNS, *filled) if not row[n]]
+        if absent:
+            reason = f"{path}, line {line}: no {' and no '.join(absent)}"
+            if not set(absent) & set(_PAIR_COLUMNS):
+                reason += ", which other rows have"
+            problems.append(Problem(str(key), str(path), reason))
+        else:
+            pairs.append(_pair_from(row, key, Path(path).parent))
+    counts = Counter(key.identity for key in keys if key.subject_id)
+    for key in keys:
+        if counts[key.identity] > 1:
+            raise UserError(f"{path}: {key} is there more than once")
+    return Matching(tuple(pairs), tuple(problems))
+
+
+def _key_from(row: dict[str, str]) -> VolumeKey:
+    return VolumeKey(
+        without_prefix(row["subject_id"], "sub-"),
+        without_prefix(row.get("session", ""), "ses-"),
+        without_prefix(row.get("run", ""), "run-"),
+        row.get("site", ""),
     )
 
 
-def _pair_from(
-    row: dict[str, str], folder: Path, path: str | os.PathLike
-) -> Pair:
-    for name in _PAIR_COLUMNS:
-        if not row[name]:
-            raise UserError(f"{path}: a row without {name}: {row}")
-    further = {name: row.get(name, "") for name in _FURTHER_FILES}
+def _pair_from(row: dict[str, str], key: VolumeKey, folder: Path) -> Pair:
+    further = {n: folder / row[n] for n in _FURTHER_FILES if row.get(n)}
     return Pair(
-        VolumeKey(
-            without_prefix(row["subject_id"], "sub-"),
-            without_prefix(row.get("session", ""), "ses-"),
-            without_prefix(row.get("run", ""), "run-"),
-            row.get("site", ""),
-        ),
-        folder / row["reference"],
-        folder / row["prediction"],
-        **{name: folder / file for name, file in further.items() if file},
+        key, folder / row["reference"], folder / row["prediction"], **further
     )

@@ -53,6 +53,13 @@ def read_evaluation(
     patients = _read_by_volume(
         folder / layout.PER_PATIENT_FILE, results.COLUMNS, None
     )
+    if summary["num_volumes"] != len(patients):
+        raise UserError(
+            f"{folder / layout.PER_PATIENT_FILE}: expected "
+            f"{summary['num_volumes']} volumes as in {layout.SUMMARY_FILE}, "
+            f"found {len(patients)}; the table was cut or changed: evaluate "
+            "again"
+        )
     tables = {
         file: _read_by_volume(folder / file, columns, patients)
         for file, columns in (
@@ -61,13 +68,6 @@ def read_evaluation(
             (layout.CURVES_FILE, results.CURVE_COLUMNS),
         )
     }
-    if summary["num_volumes"] != len(patients):
-        raise UserError(
-            f"{folder / layout.PER_PATIENT_FILE}: expected "
-            f"{summary['num_volumes']} volumes as in {layout.SUMMARY_FILE}, "
-            f"found {len(patients)}; the table was cut or changed: evaluate "
-            "again"
-        )
     history = folder / layout.HISTORY_FILE
     return EvaluationResults(
         name=name or folder.resolve().name,

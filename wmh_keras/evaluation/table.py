@@ -37,8 +37,8 @@ _SITE_HEADER = ("site", "subjects", "volumes", *_SITE_SCORES)
 _UNITS = {
     "mm3": "mm³",
     "voxels": "voxels",
-    "mm2_2d": "mm² in a slice",
-    "px_2d": "pixels in a slice",
+    "mm2_2d": "mm² (2-D)",
+    "px_2d": "pixels (2-D)",
 }
 
 

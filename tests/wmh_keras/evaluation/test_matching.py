@@ -237,17 +237,76 @@ def test_sites_come_from_the_data_set_above(tmp_path):
 def test_a_table_of_pairs(tmp_path):
     table = tmp_path / "pairs.csv"
     table.write_text(
-        "subject_id,reference,prediction,probability,session,site\n"
-        "sub-7,r/a.nii.gz,p/b.nii.gz,,ses-1,north\n"
-        f"8,{tmp_path}/c.nii,d.nii,e.nii,,\n"
+        "subject_id,reference,prediction,probability,flair,session,site\n"
+        "sub-7,r/a.nii.gz,p/b.nii.gz,q.nii,,ses-1,north\n"
+        f"8,{tmp_path}/c.nii,d.nii,e.nii,,,\n"
     )
-    first, second = read_pairs(table).pairs
+    matching = read_pairs(table)
+    first, second = matching.pairs
+    assert matching.problems == ()
     assert first.key.identity == ("7", "1", "")
     assert first.key.site == "north"
     assert first.reference == tmp_path / "r/a.nii.gz"
-    assert first.probability is None
+    assert first.flair is None
     assert second.reference == tmp_path / "c.nii"
     assert second.probability == tmp_path / "e.nii"
+
+
+def test_every_row_that_lacks_a_file_is_named(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        "subject_id,reference,prediction,probability,flair\n"
+        "1,a,b,p,\n2,a,b,,f\n\n3,a,,p,f\n4,a,b,p,f\n,a,b,p,f\n"
+    )
+    matching = read_pairs(table)
+    assert [pair.key.subject_id for pair in matching.pairs] == ["4"]
+    assert [str(problem) for problem in matching.problems] == [
+        f"{table}, line 2: no flair, which other rows have",
+        f"{table}, line 3: no probability, which other rows have",
+        f"{table}, line 5: no prediction",
+        f"{table}, line 7: no subject_id",
+    ]
+
+
+def test_probabilities_and_images_of_some_only(tmp_path):
+    make_files(tmp_path / "q", "sub-01_prob.nii", "sub-02_prob.nii")
+    make_files(
+        tmp_path / "bids",
+        "sub-01/anat/sub-01_FLAIR.nii.gz",
+        "sub-01/anat/sub-01_T1w.nii.gz",
+        "derivatives/m/sub-02/anat/sub-02_label-WMH_mask.nii.gz",
+        "sub-03/anat/sub-03_FLAIR.nii.gz",
+    )
+    masks = [bids_mask(name) for name in ("01", "02", "03")]
+    matching = match(
+        tmp_path,
+        masks,
+        masks,
+        probabilities=tmp_path / "q",
+        images=tmp_path / "bids",
+    )
+    (pair,) = matching.pairs
+    assert pair.probability == tmp_path / "q/sub-01_prob.nii"
+    assert pair.flair == tmp_path / "bids/sub-01/anat/sub-01_FLAIR.nii.gz"
+    reasons = [problem.reason for problem in matching.problems]
+    assert reasons == [
+        f"no flair in {tmp_path / 'bids'}",
+        f"no probability in {tmp_path / 'q'}",
+    ]
+
+
+def test_images_by_name_and_never_a_mask(tmp_path):
+    make_files(tmp_path / "i", "a.nii", "b_FLAIR.nii", "b_FLAIR_mask.nii")
+    matching = match(
+        tmp_path, ["b_wmh.nii"], ["b_pred.nii"], images=tmp_path / "i"
+    )
+    assert matching.pairs[0].flair == tmp_path / "i/b_FLAIR.nii"
+    make_files(tmp_path / "j", "a.nii", "b.nii", "b_mask.nii")
+    matching = match(tmp_path, [], [], images=tmp_path / "j")
+    assert matching.pairs[0].flair == tmp_path / "j/b.nii"
+    make_files(tmp_path / "k", "b_mask.nii", "b_prob.nii")
+    with pytest.raises(UserError, match="expected FLAIR images"):
+        match(tmp_path, [], [], images=tmp_path / "k")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +314,6 @@ def test_a_table_of_pairs(tmp_path):
     [
         ("subject_id,reference\n1,a\n", "missing: prediction"),
         ("subject_id,reference,prediction,mask\n1,a,b,c\n", "unknown: mask"),
-        ("subject_id,reference,prediction\n1,a,\n", "without prediction"),
         ("subject_id,reference,prediction\n", "a row a volume"),
         ("subject_id,reference,prediction\n1,a,b\n1,c,d\n", "more than once"),
     ],
