@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from data_prep.nifti import write_image, write_mask
 from data_prep.volume import Volume
 from wmh_keras.evaluate import cli
-from wmh_keras.evaluation.patient import COLUMNS
+from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.evaluation.results import COLUMNS
 
 KEYS = ("subject_id", "session", "run", "site")
 
@@ -217,6 +219,168 @@ def test_another_evaluation_is_not_overwritten_by_accident(folders, capsys):
     assert evaluate(*other, "--overwrite") == 0
 
 
+def test_probabilities_that_are_none_are_named(folders, capsys):
+    wrong = {"00": np.nan, "01": 1.5, "02": -0.1}
+    paths = {}
+    for subject, value in wrong.items():
+        values = np.zeros(SHAPE)
+        values[3, 4, 5] = value
+        name = f"sub-{subject}/anat/sub-{subject}_probseg.nii.gz"
+        paths[subject] = folders / "p" / name
+        save(paths[subject], values, np.float32)
+    flags = (*files_flags(folders), f"--probabilities={folders / 'p'}")
+    assert evaluate(*flags) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    lines = {s: e for e in error.splitlines() for s in wrong if f"{s}_pr" in e}
+    assert f"{paths['00']}" in lines["00"]
+    assert "NaN" in lines["00"]
+    assert "from 0 to 1.5" in lines["01"]
+    assert "from -0.1 to 0" in lines["02"]
+    assert not (folders / "out").exists()
+
+
+def test_probabilities_for_some_volumes_only(folders, capsys):
+    name = "sub-00/anat/sub-00_probseg.nii.gz"
+    save(folders / "p" / name, np.zeros(SHAPE), np.float32)
+    flags = (*files_flags(folders), f"--probabilities={folders / 'p'}")
+    assert evaluate(*flags) == 1
+    error = capsys.readouterr().err
+    assert "sub-00" not in error
+    for subject in ("01", "02"):
+        assert f"sub-{subject}_label-WMH_mask.nii.gz: no probability" in error
+    assert not (folders / "out").exists()
+    assert evaluate(*flags, "--skip_invalid") == 0
+    assert [r["subject_id"] for r in rows_of(folders / "out")] == ["00"]
+
+
+@pytest.fixture
+def with_images(folders):
+    """The same with FLAIR heads; one reference and one prediction empty."""
+    for index in range(3):
+        data = np.zeros(SHAPE)
+        data[2:-2, 2:-2] = 100
+        data[lesions(index) == 1] = 300
+        name = f"sub-0{index}/anat/sub-0{index}"
+        save(folders / f"i/{name}_FLAIR.nii.gz", data, np.float32)
+        mask = lesions(index).astype(np.float32)
+        save(folders / f"p/{name}_probseg.nii.gz", mask * 0.5, np.float32)
+    nothing = np.zeros(SHAPE)
+    save(folders / "r/sub-01/anat/sub-01_label-WMH_mask.nii.gz", nothing)
+    save(folders / "p/sub-02/anat/sub-02_seg.nii.gz", nothing)
+    return folders
+
+
+def test_everything_that_is_written_is_read_back(with_images):
+    root = with_images
+    flags = (
+        *files_flags(root),
+        f"--probabilities={root / 'p'}",
+        f"--images={root / 'i'}",
+    )
+    assert evaluate(*flags, "--num_workers=1") == 0
+    results = read_evaluation(root / "out")
+    assert results.summary["evaluated"]["images"] == str(root / "i")
+    first, no_reference, no_prediction = results.volumes
+    assert {lesion.side for lesion in first.lesions} <= {
+        "left",
+        "right",
+        "both",
+    }
+    assert first.curves is not None
+    assert no_reference.curves is None
+    assert no_prediction.scores.auc == 1
+    assert {lesion.mask for lesion in no_reference.lesions} == {"predicted"}
+    assert not any(lesion.found for lesion in no_prediction.lesions)
+    assert results.summary["scores"]["challenge_h95_mm"]["nan_volumes"] == 2
+    assert [path.name for path in results.pictures.values()] == [
+        "sub-00.png",
+        "sub-01.png",
+        "sub-02.png",
+    ]
+    assert all(
+        path.read_bytes()[:4] == b"\x89PNG"
+        for path in results.pictures.values()
+    )
+    # More workers, and no pictures: the same tables.
+    more = (*flags[:2], f"--output_dir={root / 'more'}", *flags[3:])
+    assert evaluate(*more, "--num_workers=3", "--nopictures") == 0
+    for table in ("per_patient", "size_classes", "lesions", "curves"):
+        path = f"{table}.csv"
+        assert (root / "out" / path).read_bytes() == (
+            root / "more" / path
+        ).read_bytes()
+    assert not (root / "more/pictures").exists()
+
+
+def test_an_image_on_another_grid_is_named(with_images, capsys):
+    path = with_images / "i/sub-01/anat/sub-01_FLAIR.nii.gz"
+    moved = AFFINE.copy()
+    moved[1, 3] += 2
+    save(path, np.asarray(nib.load(path).dataobj), np.float32, moved)
+    flags = files_flags(with_images)
+    assert evaluate(*flags, f"--images={with_images / 'i'}") == 1
+    assert f"{path}: on another grid" in capsys.readouterr().err
+    assert not (with_images / "out").exists()
+
+
+def test_the_rules_of_the_flags_reach_the_tables(folders):
+    flags = (
+        "--lesion_unit=px_2d",
+        "--small_below=2",
+        "--large_above=5",
+        "--lesion_overlap=0.9",
+        "--lesion_precision=any",
+        "--min_lesion_mm3=1",
+    )
+    assert evaluate(*files_flags(folders), *flags) == 0
+    results = read_evaluation(folders / "out")
+    assert results.summary["evaluated"]["rules"] == {
+        "size": {"unit": "px_2d", "small_below": 2.0, "large_above": 5.0},
+        "lesion_overlap": 0.9,
+        "lesion_precision": "any",
+        "min_lesion_mm3": 1.0,
+    }
+    for volume in results.volumes:
+        # Blocks of 3 x 2 pixels, moved by one: 4 of 6 are covered.
+        assert volume.scores.lesion_recall < 0.5
+        assert volume.scores.lesion_precision == 1
+        assert {lesion.size_class for lesion in volume.lesions} == {"large"}
+    again = (*files_flags(folders), *flags, "--lesion_overlap=0.5")
+    assert evaluate(*again) == 1, "another evaluation"
+
+
+def test_an_interrupt_leaves_what_was_there(folders, monkeypatch, capsys):
+    from wmh_keras.evaluation import from_files
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(from_files, "read_mask", interrupt)
+    assert evaluate(*files_flags(folders)) == 130
+    assert not (folders / "out").exists()
+    monkeypatch.undo()
+    assert evaluate(*files_flags(folders)) == 0
+    before = sorted((p, p.stat().st_mtime_ns) for p in folders.rglob("*.csv"))
+    monkeypatch.setattr(from_files, "evaluate_patient", interrupt)
+    assert evaluate(*files_flags(folders)) == 130
+    after = sorted((p, p.stat().st_mtime_ns) for p in folders.rglob("*.csv"))
+    assert after == before
+    read_evaluation(folders / "out")
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_an_evaluation_of_the_first_format_is_replaced_by_flag(folders, capsys):
+    out = folders / "out"
+    out.mkdir()
+    (out / "summary.json").write_text('{"format": 1, "evaluated": {}}')
+    (out / "per_patient.csv").write_text("subject_id\n")
+    assert evaluate(*files_flags(folders)) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert evaluate(*files_flags(folders), "--overwrite") == 0
+    assert len(read_evaluation(out).volumes) == 3
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -236,6 +400,16 @@ def test_another_evaluation_is_not_overwritten_by_accident(folders, capsys):
             "--threshold",
         ),
         (("--output_dir=o", "--no_such_flag"), "no_such_flag"),
+        (("--output_dir=o", "--pairs=p", "--images=i"), "already"),
+        (
+            ("--output_dir=o", "--pairs=p", "--lesion_overlap=0"),
+            "--lesion_overlap",
+        ),
+        (
+            ("--output_dir=o", "--pairs=p", "--small_below=200"),
+            "--large_above",
+        ),
+        (("--output_dir=o", "--pairs=p", "--lesion_unit=ml"), "mm2_2d"),
     ],
 )
 def test_wrong_usage_is_explained(flags, message, capsys):
@@ -313,6 +487,16 @@ def test_a_model_and_the_files_it_writes_give_the_same_numbers(
     ]
     assert all(0 < float(row["dice"]) < 1 for row in rows)
     assert all(0.5 < float(row["auc"]) < 1 for row in rows)
+    results = read_evaluation(out)
+    assert [path.name for path in results.pictures.values()] == [
+        "sub-a_ses-1.png",
+        "sub-a_ses-2.png",
+        "sub-b.png",
+    ]
+    assert results.summary["evaluated"]["rules"]["min_lesion_mm3"] == 6
+    assert results.summary["num_subjects"] == 2
+    assert list(results.summary["sites"]) == ["north"]
+    assert results.history is None
 
     assert (
         predict(
@@ -377,11 +561,15 @@ def test_saved_predictions_give_the_same_numbers(
 def test_subjects_are_found_in_whatever_split(
     cohort, bright_model_dir, tmp_path
 ):
+    model = tmp_path / "run" / "model"
+    shutil.copytree(bright_model_dir, model)
+    (tmp_path / "run/history.csv").write_text("epoch\n1\n")
     listed = tmp_path / "subjects.txt"
     listed.write_text("sub-b\nc\n")
     out = tmp_path / "out"
-    flags = model_flags(cohort, bright_model_dir, out)
+    flags = model_flags(cohort, tmp_path / "run", out)
     assert evaluate(*flags, f"--subjects={listed}") == 0
+    assert (out / "history.csv").read_text() == "epoch\n1\n"
     assert {row["subject_id"] for row in rows_of(out)} == {"b", "c"}
     evaluated = summary_of(out)["evaluated"]
     assert evaluated["subjects"] == ["b", "c"]
