@@ -137,7 +137,7 @@ def _first_to_reach_recalls(steps: _Steps) -> np.ndarray:
     num_positive = int(steps.reached[-1])
     # In whole voxels: 0.07 * 100 > 7 in floating point.
     percents = range(len(PR_RECALL))
-    needed = [max(1, -(-percent * num_positive // 100)) for percent in percents]
+    needed = [-(-percent * num_positive // 100) for percent in percents]
     return np.searchsorted(steps.reached, needed)
 
 

@@ -37,6 +37,9 @@ def test_three_quarters_make_a_side(stop, side):
 def test_left_and_the_middle_itself():
     lesions = lesions_at((slice(6, 8), 1, 0), (0, 4, 0))
     assert lesion_places.sides(lesions, AFFINE, 3.0) == ["right", "left"]
+    assert lesion_places.sides(
+        lesions_at((slice(1, 5), 1, 0)), AFFINE, 3.0
+    ) == ["right"]
     # A quarter on the right is left; what lies in the middle is not right.
     assert lesion_places.sides(
         lesions_at((slice(3, 7), 1, 0)), AFFINE, 3.0
