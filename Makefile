@@ -1,4 +1,4 @@
-# make demo   everything once on synthetic heads: data, training, evaluation, masks
+# make demo   everything once on synthetic heads: data, training, evaluation, masks, report
 # make test   the tests and the linter
 # make help   the other targets
 
@@ -33,21 +33,24 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	@rm -rf $(DEMO)
-	@echo "1/5  Synthetic FLAIR heads with known lesions"
+	@echo "1/6  Synthetic FLAIR heads with known lesions"
 	$(RUN) -m data_prep.make_phantoms --output_dir=$(DEMO)/heads --num_subjects=24
-	@echo "2/5  A data set from them"
+	@echo "2/6  A data set from them"
 	$(RUN) -m data_prep.prepare --input=$(DEMO)/heads/cohort --data_dir=$(DEMO)/data --side=96 --fractions=0.6,0.15,0.25
-	@echo "3/5  Training a small U-Net"
+	@echo "3/6  Training a small U-Net"
 	$(RUN) -m wmh_keras.train --flagfile=wmh_keras/flagfiles/demo.cfg --data_dir=$(DEMO)/data --workdir=$(DEMO)/run
-	@echo "4/5  Evaluation on patients it has not seen"
+	@echo "4/6  Evaluation on patients it has not seen"
 	$(RUN) -m wmh_keras.evaluate --data_dir=$(DEMO)/data --split=test --model=$(DEMO)/run --output_dir=$(DEMO)/evaluation
-	@echo "5/5  Masks for a new head"
+	@echo "5/6  Masks for a new head"
 	$(RUN) -m wmh_keras.predict --input=$(DEMO)/heads/new --model=$(DEMO)/run --output_dir=$(DEMO)/prediction
+	@echo "6/6  A report on the evaluation"
+	$(RUN) -m wmh_keras.report --evaluations=$(DEMO)/evaluation --names=unet --data_dir=$(DEMO)/data --output_dir=$(DEMO)/report
 	@echo
 	@echo "Mask      $$(find $(DEMO)/prediction -name "*_mask.nii.gz" | head -n 1)"
 	@echo "Table     $(DEMO)/evaluation/per_patient.csv"
 	@echo "Picture   $$(find $(DEMO)/prediction -name "*_overview.png" | head -n 1)"
 	@echo "Page      $(DEMO)/prediction/index.html"
+	@echo "Report    $(DEMO)/report/report.html"
 
 test: lint
 	$(RUN) -m pytest
