@@ -1,9 +1,15 @@
+import math
+
 import pytest
 from PIL import Image
 
 from data_prep.errors import UserError
 from data_prep.files import write_csv
-from wmh_keras.reporting.curves import draw_curves
+from wmh_keras.reporting.curves import (
+    curves_figure,
+    draw_curves,
+    read_history,
+)
 
 COLUMNS = (
     "epoch",
@@ -43,3 +49,23 @@ def test_another_file_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match=r"other.csv.*missing: accuracy"):
         draw_curves(tmp_path / "other.csv", tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_a_field_that_is_no_number_is_named(tmp_path):
+    write_history(tmp_path / "history.csv", 2)
+    text = (tmp_path / "history.csv").read_text().replace("0.5", "x", 1)
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(UserError, match=r"history.csv, column \w+: .*'x'"):
+        read_history(tmp_path / "history.csv")
+
+
+def test_lines_are_the_columns(tmp_path):
+    write_history(tmp_path / "history.csv", 5, 2)
+    history = read_history(tmp_path / "history.csv")
+    assert math.isnan(history["val_dice"][0])
+    figure = curves_figure(history)
+    training, validation, best = figure.axes[2].lines
+    assert list(training.get_ydata()) == history["dice"]
+    assert list(validation.get_xdata()) == [2, 4]
+    assert list(best.get_xdata()) == [2, 2]
+    assert figure.axes[2].get_title() == "Dice (best 0.333, epoch 2)"
