@@ -5,14 +5,16 @@
   wmh-evaluate --pairs=FILE.csv --output_dir=EVAL
 
 Every volume is scored on its own grid; the mean is over subjects. Writes
-per_patient.csv (one row a volume) and summary.json (means, SD, medians,
-bootstrap intervals, what was evaluated) and prints the summary.
+per_patient.csv (one row a volume), size_classes.csv (scores of small, medium
+and large lesions), lesions.csv (every lesion of both masks), curves.csv,
+pictures and summary.json (means, SD, medians, quartiles, bootstrap intervals,
+by site and size class; what was evaluated), and prints the summary.
 
 The files of two folders are matched by the BIDS entities sub, ses and run,
 else by equal path or name, with "_mask", "_seg" and the like left out. What
 has no partner or cannot be read is named; nothing is dropped in silence. A
 table of pairs has the columns subject_id, reference, prediction and if need be
-probability, session, run, site; its paths are relative to itself.
+probability, flair, session, run, site; its paths are relative to itself.
 """
 
 import sys
