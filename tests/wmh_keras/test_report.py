@@ -308,3 +308,18 @@ def test_a_report_that_is_stopped_leaves_no_record(
     assert not (out / "report.json").exists()
     assert report(*flags) == 0
     assert (out / "report.json").exists()
+
+
+@pytest.mark.parametrize("rules", [None, {}, {"size": {"unit": "inch"}}])
+def test_a_damaged_summary_is_named(
+    evaluations, tmp_path, quick, capsys, rules
+):
+    folder = tmp_path / "damaged"
+    shutil.copytree(evaluations / "a", folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["evaluated"]["rules"] = rules
+    (folder / "summary.json").write_text(json.dumps(summary))
+    out = tmp_path / "R"
+    assert report(f"--evaluations={folder}", f"--output_dir={out}") == 1
+    assert str(folder / "summary.json") in capsys.readouterr().err
+    assert not out.exists()

@@ -11,10 +11,12 @@ from data_prep.files import read_csv
 from data_prep.program import progress
 from wmh_keras.datasets import open_prepared_data
 from wmh_keras.evaluation.head_to_head import compare_evaluations
+from wmh_keras.evaluation.layout import SUMMARY_FILE
 from wmh_keras.evaluation.ratings import RatingStudy, read_rating_study
 from wmh_keras.evaluation.read_results import read_evaluation
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.report_request import ReportRequest
+from wmh_keras.reporting.report_rules import describe_lesion_rule, rule_of
 from wmh_keras.reporting.report_warnings import data_warnings
 from wmh_keras.reporting.study import DataSummary, Study
 
@@ -39,9 +41,7 @@ def read_study(request: ReportRequest) -> Study:
     for folder, name in progress(
         pairs, "read", total=len(names), unit="evaluation"
     ):
-        evaluation = _attempt(
-            problems, lambda f=folder, n=name: read_evaluation(f, n)
-        )
+        evaluation = _attempt(problems, lambda f=folder, n=name: _read(f, n))
         if evaluation is not None:
             evaluations.append(evaluation)
     data = None
@@ -83,6 +83,20 @@ def read_data_summary(data_dir: Path) -> DataSummary:
             f"missing: {', '.join(missing)}"
         )
     return DataSummary(card=card, cases=cases)
+
+
+def _read(folder: Path, name: str) -> EvaluationResults:
+    evaluation = read_evaluation(folder, name)
+    try:
+        rule_of(evaluation)
+        describe_lesion_rule(evaluation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{folder / SUMMARY_FILE}: expected the rules of the evaluation "
+            f"under evaluated.rules: {error!r}; the file is damaged: evaluate "
+            "again with --overwrite"
+        ) from error
+    return evaluation
 
 
 def _names(request: ReportRequest) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ def _metrics(study: Study) -> str:
             "AUC and average precision."
         )
     sentences += [
-        describe_rule(study),
-        describe_lesion_rule(study),
+        describe_rule(study.evaluations[0]),
+        describe_lesion_rule(study.evaluations[0]),
         "Lesion recall, precision, Dice (F1) and accuracy, TP / (TP + FP + "
         "FN), follow from these counts.",
         "Within a size class, a predicted lesion's class is its own size; "

@@ -3,7 +3,7 @@
 from typing import Any
 
 from data_prep.size_classes import DEFAULT_RULE, SizeRule
-from wmh_keras.reporting.study import Study
+from wmh_keras.evaluation.results import EvaluationResults
 
 _UNITS = {
     "mm3": ("mm³", "26-connected components in 3-D"),
@@ -13,19 +13,19 @@ _UNITS = {
 }
 
 
-def rule_of(study: Study) -> SizeRule:
-    """The rule by which the evaluations tell lesions apart by size."""
-    return SizeRule(**_rules(study)["size"])
+def rule_of(evaluation: EvaluationResults) -> SizeRule:
+    """The rule by which an evaluation tells lesions apart by size."""
+    return SizeRule(**_rules(evaluation)["size"])
 
 
-def is_default_rule(study: Study) -> bool:
+def is_default_rule(evaluation: EvaluationResults) -> bool:
     """Whether it is the rule by which data cards count."""
-    return rule_of(study) == DEFAULT_RULE
+    return rule_of(evaluation) == DEFAULT_RULE
 
 
-def describe_rule(study: Study) -> str:
+def describe_rule(evaluation: EvaluationResults) -> str:
     """Size classes and what a lesion is, as a sentence."""
-    rule = rule_of(study)
+    rule = rule_of(evaluation)
     unit, component = _UNITS[rule.unit]
     return (
         f"Lesions are {component}: small below {rule.small_below:g} {unit}, "
@@ -34,9 +34,9 @@ def describe_rule(study: Study) -> str:
     )
 
 
-def describe_lesion_rule(study: Study) -> str:
+def describe_lesion_rule(evaluation: EvaluationResults) -> str:
     """When a lesion counts as found, as a sentence."""
-    rules = _rules(study)
+    rules = _rules(evaluation)
     share = f"{100 * rules['lesion_overlap']:g} %"
     found = (
         f"A reference lesion is found if at least {share} of its voxels are "
@@ -50,5 +50,5 @@ def describe_lesion_rule(study: Study) -> str:
     )
 
 
-def _rules(study: Study) -> dict[str, Any]:
-    return study.evaluations[0].summary["evaluated"]["rules"]
+def _rules(evaluation: EvaluationResults) -> dict[str, Any]:
+    return evaluation.summary["evaluated"]["rules"]

@@ -18,7 +18,7 @@ from data_prep.program import progress
 from data_prep.version import installed_versions
 from wmh_keras.evaluation.layout import PER_PATIENT_FILE, SUMMARY_FILE
 from wmh_keras.reporting import report_folder
-from wmh_keras.reporting.figures.all_figures import make_figures
+from wmh_keras.reporting.figures.all_figures import NUM_FIGURES, make_figures
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.save import save_figure
 from wmh_keras.reporting.report_inputs import read_study
@@ -32,8 +32,6 @@ from wmh_keras.reporting.tables.table import Table
 
 # A larger SVG, such as one with pictures in it, is a PNG on the page.
 _LARGEST_SVG_BYTES = 400_000
-# For the time left alone.
-NUM_FIGURES = 13
 
 
 def write_report(request: ReportRequest) -> Report:

@@ -438,10 +438,13 @@ def _mean_curves(volumes):
 
     def block(x, rows):
         table = np.stack(rows)
+        sd = np.full(len(x), math.nan)
+        if len(rows) > 1:
+            sd = table.std(axis=0, ddof=1)
         return {
             "x": x.tolist(),
             "mean": table.mean(axis=0).tolist(),
-            "sd": table.std(axis=0, ddof=1).tolist(),
+            "sd": sd.tolist(),
             "n": len(rows),
         }
 

@@ -39,6 +39,7 @@ _FIGURES = (
     draw_found_lesions,
     draw_sites,
 )
+NUM_FIGURES = len(_FIGURES)
 
 
 def make_figures(study: Study) -> Iterator[Illustration]:

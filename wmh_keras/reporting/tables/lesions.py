@@ -16,7 +16,7 @@ _HEADER = ("Set", "Patients", "Volumes", "Small", "Medium", "Large", "All")
 def lesions_table(study: Study) -> Table:
     """Lesions by size and split, and those of the evaluated patients."""
     records = [_evaluated(study)]
-    notes = [f"Reference lesions. {describe_rule(study)}"]
+    notes = [f"Reference lesions. {describe_rule(study.evaluations[0])}"]
     if study.data is None:
         notes.append(
             "Only the evaluated patients are known; --data_dir=DATA adds the "
@@ -29,7 +29,7 @@ def lesions_table(study: Study) -> Table:
             "The splits are counted by the data card of --data_dir: "
             "26-connected components, small below 20 mm³, large above 150 mm³."
         )
-        if not is_default_rule(study):
+        if not is_default_rule(study.evaluations[0]):
             notes.append(
                 "The evaluation tells lesions apart by another rule than the "
                 "data card, so that its row and those of the splits do not "
@@ -79,8 +79,9 @@ def _evaluated(study: Study) -> dict[str, Any]:
         size: summary["size_classes"][size]["reference_lesions"]
         for size in SIZE_CLASSES
     }
+    split = summary["evaluated"].get("split")
     return {
-        "set": "evaluated",
+        "set": f"evaluated ({split})" if split else "evaluated",
         "subjects": summary["num_subjects"],
         "volumes": summary["num_volumes"],
         **counts,

@@ -77,7 +77,7 @@ def size_classes_table(study: Study) -> Table:
 
 def _notes(study: Study) -> list[str]:
     notes = [
-        describe_rule(study),
+        describe_rule(study.evaluations[0]),
         "Dice within counts the prediction only inside the reference lesions "
         "of the class: 2 TP / (TP + lesion voxels). It cannot see false "
         "positives, so it is too good as a measure of the whole result; Dice "

@@ -43,8 +43,9 @@ def spacings_table(study: Study) -> Table:
             lesions, "matched", "Predicted lesions that are right, by own size"
         ),
     ]
+    first = study.evaluations[0]
     notes = [
-        f"{describe_rule(study)} {describe_lesion_rule(study)}",
+        f"{describe_rule(first)} {describe_lesion_rule(first)}",
         "Counted over the lesions of all patients together.",
     ]
     spacings: list[dict[str, Any]] = []

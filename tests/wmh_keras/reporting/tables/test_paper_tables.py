@@ -26,7 +26,7 @@ def lesions_of(evaluation, mask, size):
 def test_table_1_counts_the_splits_and_the_evaluated_lesions(study, cells):
     table = lesions_table(study)
     small = len(lesions_of(study.evaluations[0], "reference", "small"))
-    evaluated = cells(table, "evaluated")
+    evaluated = cells(table, "evaluated (test)")
     assert evaluated["Small"].startswith(f"{small} (")
     assert evaluated["Patients"] == "10"
     splits = study.data.card["splits"]
