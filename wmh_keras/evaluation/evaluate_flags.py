@@ -7,15 +7,8 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import require
-from data_prep.size_classes import (
-    LARGE_ABOVE_MM3,
-    SMALL_BELOW_MM3,
-    UNITS,
-    SizeRule,
-)
 from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
-from wmh_keras.evaluation.rules import ANY, SAME, Rules
-from wmh_keras.metrics.lesion import PAPER_OVERLAP
+from wmh_keras.evaluation.rule_flags import define_rule_flags, rules_from
 
 _MODEL_ONLY = (
     "data_dir",
@@ -40,7 +33,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines all flags of the program."""
     _define_model_flags(flag_values)
     _define_files_flags(flag_values)
-    _define_rule_flags(flag_values)
+    define_rule_flags(flag_values)
     flags.DEFINE_string(
         "output_dir",
         None,
@@ -139,7 +132,7 @@ def model_request_from(
         threshold=threshold,
         min_lesion_mm3=flag_values.min_lesion_mm3,
         save_predictions=flag_values.save_predictions,
-        rules=_rules_from(flag_values),
+        rules=rules_from(flag_values),
     )
 
 
@@ -155,7 +148,7 @@ def files_request_from(flag_values: flags.FlagValues) -> FilesRequest:
         **paths,
         mask_value=flag_values.mask_value,
         prediction_mask_value=flag_values.prediction_mask_value,
-        rules=_rules_from(flag_values),
+        rules=rules_from(flag_values),
     )
 
 
@@ -169,30 +162,6 @@ def output_from(flag_values: flags.FlagValues) -> Output:
         pictures=flag_values.pictures,
         num_workers=flag_values.num_workers or os.cpu_count() or 1,
     )
-
-
-def _rules_from(flag_values: flags.FlagValues) -> Rules:
-    if not 0 < flag_values.lesion_overlap <= 1:
-        raise UsageError(
-            "--lesion_overlap: expected above 0, at most 1, received "
-            f"{flag_values.lesion_overlap}"
-        )
-    try:
-        size = SizeRule(
-            flag_values.lesion_unit,
-            flag_values.small_below,
-            flag_values.large_above,
-        )
-        return Rules(
-            size,
-            flag_values.lesion_overlap,
-            flag_values.lesion_precision,
-            flag_values.min_lesion_mm3 or 0.0,
-        )
-    except ValueError as error:
-        raise UsageError(
-            f"--small_below, --large_above, --min_lesion_mm3: {error}"
-        ) from error
 
 
 def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
@@ -267,45 +236,3 @@ def _define_files_flags(flag_values: flags.FlagValues) -> None:
         ("prediction_mask_value", "Value of WMH in the predictions."),
     ):
         flags.DEFINE_float(name, None, text, flag_values=flag_values)
-
-
-def _define_rule_flags(flag_values: flags.FlagValues) -> None:
-    flags.DEFINE_enum(
-        "lesion_unit",
-        "mm3",
-        UNITS,
-        "Unit of lesion sizes. mm3 and voxels are of 26-connected 3-D "
-        "lesions; mm2_2d and px_2d of 8-connected ones within a slice, which "
-        "then are what is counted and found.",
-        flag_values=flag_values,
-    )
-    for name, value, text in (
-        ("small_below", SMALL_BELOW_MM3, "Smaller lesions are small"),
-        ("large_above", LARGE_ABOVE_MM3, "Larger lesions are large"),
-    ):
-        flags.DEFINE_float(
-            name, value, f"{text}, in --lesion_unit.", flag_values=flag_values
-        )
-    flags.DEFINE_float(
-        "lesion_overlap",
-        PAPER_OVERLAP,
-        "A lesion is found if this share of it is predicted, above 0 and at "
-        "most 1.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "lesion_precision",
-        SAME,
-        (SAME, ANY),
-        "A predicted lesion is right if the same share of it is reference, or "
-        "if any voxel is.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_float(
-        "min_lesion_mm3",
-        None,
-        "Smaller predicted lesions are removed before every score but those "
-        "of the curves, in mm³; by default the model's, and 0 for files.",
-        lower_bound=0,
-        flag_values=flag_values,
-    )

@@ -1,23 +1,16 @@
 """Which prediction belongs to which reference."""
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data_prep.cases.case import clean_label, without_prefix
 from data_prep.errors import UserError
-from data_prep.files import read_csv
 from wmh_keras.evaluation import file_names
 from wmh_keras.evaluation.pairs import Matching, Pair
 from wmh_keras.evaluation.problems import Problem
+from wmh_keras.evaluation.reference_keys import KeyOf, keys_of
 from wmh_keras.evaluation.volume_key import VolumeKey
-
-KeyOf = Callable[[str], VolumeKey | None]
-
-# From derivatives/NAME up to the data set that holds participants.tsv.
-_FOLDERS_UP = 3
 
 
 def match_folders(
@@ -68,7 +61,7 @@ def match_folders(
         for role, (folder, listed) in further.items()
         if folder is not None
     }
-    keys = _keys_of(expected, references, key_of)
+    keys = keys_of(expected, references, key_of)
     pairs, problems = [], []
     for path in expected:
         key = keys[path]
@@ -220,46 +213,3 @@ def _one_a_scan(
             )
         kept += chosen
     return kept
-
-
-def _keys_of(
-    paths: Sequence[str],
-    references: str | os.PathLike,
-    key_of: KeyOf | None,
-) -> dict[str, VolumeKey]:
-    """A key for every reference: BIDS's, else its shortest unique name."""
-    if key_of is not None:
-        keys = {path: key_of(path) for path in paths}
-        sites = _read_sites(references)
-        return {
-            path: dataclasses.replace(key, site=sites.get(key.subject_id, ""))
-            for path, key in keys.items()
-        }
-    for name_of in (
-        file_names.plain_stem,
-        file_names.folder_of,
-        file_names.plain_path,
-    ):
-        names = {path: name_of(path) for path in paths}
-        if len(set(names.values())) == len(names) and all(names.values()):
-            return {path: VolumeKey(name) for path, name in names.items()}
-    raise UserError(
-        f"{references}: several references have the same name: list the pairs "
-        "in a table and give it as --pairs"
-    )
-
-
-def _read_sites(references: str | os.PathLike) -> dict[str, str]:
-    """Subject → site from the nearest participants.tsv, if there is one."""
-    folder = Path(references).resolve()
-    for candidate in (folder, *folder.parents[:_FOLDERS_UP]):
-        table = candidate / "participants.tsv"
-        if table.is_file():
-            return {
-                without_prefix(row["participant_id"], "sub-"): clean_label(
-                    row.get("site")
-                )
-                for row in read_csv(table, delimiter="\t")
-                if "participant_id" in row
-            }
-    return {}

@@ -1,7 +1,7 @@
 """A whole evaluation: from what the user asked for to what was written."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras.datasets import (
     PreparedData,
-    VolumeRecord,
     open_prepared_data,
 )
 from wmh_keras.evaluation import layout, results_folder
@@ -30,8 +29,9 @@ from wmh_keras.evaluation.request import (
     Output,
 )
 from wmh_keras.evaluation.rules import Rules
+from wmh_keras.evaluation.training_overlap import find_training_overlap
 from wmh_keras.inference import postprocess
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
@@ -145,34 +145,6 @@ def evaluate_model(
             },
             history=_find_history(info),
         )
-
-
-def find_training_overlap(
-    info: ModelInfo, data: PreparedData, records: Sequence[VolumeRecord]
-) -> tuple[str, ...]:
-    """Warns where a model is evaluated on subjects that it has seen.
-
-    Fitted or validated on: both make the scores too good. In another data
-    set than the model's, equal ids may be other people, and the warning says
-    so.
-
-    Returns:
-        At most one warning; empty where no id has been seen.
-    """
-    seen = set(info.seen_subjects)
-    subjects = sorted(
-        {r.subject_id for r in records if subject_digest(r.subject_id) in seen}
-    )
-    if not subjects:
-        return ()
-    shown = ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")
-    consequence = "the scores are not those of unseen subjects"
-    if info.data_identity != data.identity:
-        consequence += ", unless other people bear the same ids here"
-    return (
-        f"{len(subjects)} of the evaluated subjects ({shown}) were in the "
-        f"training or validation of the model: {consequence}",
-    )
 
 
 def _finish(

@@ -1,0 +1,34 @@
+"""Whether a model is evaluated on subjects that it has seen."""
+
+from collections.abc import Sequence
+
+from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.model_info import ModelInfo, subject_digest
+
+
+def find_training_overlap(
+    info: ModelInfo, data: PreparedData, records: Sequence[VolumeRecord]
+) -> tuple[str, ...]:
+    """Warns where a model is evaluated on subjects that it has seen.
+
+    Fitted or validated on: both make the scores too good. In another data
+    set than the model's, equal ids may be other people, and the warning says
+    so.
+
+    Returns:
+        At most one warning; empty where no id has been seen.
+    """
+    seen = set(info.seen_subjects)
+    subjects = sorted(
+        {r.subject_id for r in records if subject_digest(r.subject_id) in seen}
+    )
+    if not subjects:
+        return ()
+    shown = ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")
+    consequence = "the scores are not those of unseen subjects"
+    if info.data_identity != data.identity:
+        consequence += ", unless other people bear the same ids here"
+    return (
+        f"{len(subjects)} of the evaluated subjects ({shown}) were in the "
+        f"training or validation of the model: {consequence}",
+    )
