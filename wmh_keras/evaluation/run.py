@@ -51,6 +51,7 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
             name: str(value) if isinstance(value, Path) else value
             for name, value in dataclasses.asdict(request).items()
         },
+        "seed": output.seed,
     }
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
@@ -112,7 +113,10 @@ def evaluate_model(
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=info.min_lesion_mm3
     )
-    evaluated = _describe_model_evaluation(request, data, info, rules)
+    evaluated = {
+        **_describe_model_evaluation(request, data, info, rules),
+        "seed": output.seed,
+    }
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
