@@ -36,7 +36,8 @@ def write_comparison(
     """Writes up to four telling axial slices, plain above, outlined below.
 
     Slices are chosen by the lesions of both masks (see `draw_tiles`). The
-    reference is outlined in blue, the prediction in orange over it.
+    reference is outlined in blue, the prediction in orange, and where both
+    outlines coincide they are dashed in both colours.
 
     Args:
       path: the PNG file, replaced atomically.
@@ -70,7 +71,12 @@ def write_comparison(
         ("reference", REFERENCE_COLOUR),
         ("prediction", PREDICTION_COLOUR),
     ]
-    write_legend(draw, (10, page_height - _BOTTOM_PIXELS + 6), entries)
+    write_legend(
+        draw,
+        (10, page_height - _BOTTOM_PIXELS + 6),
+        entries,
+        note="dashed: both",
+    )
     with write_atomically(path) as temporary:
         _to_palette(page).save(temporary, format="PNG", compress_level=9)
 

@@ -22,6 +22,7 @@ _WINDOW_PERCENTILES = (1, 99)
 _HEAD_MARGIN = 0.15
 _CROP_MARGIN_MM = 5.0
 _WINDOW_VOXELS = 4_000_000
+_DASH_PIXELS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,8 @@ def draw_tiles(
     Args:
       flair: the image.
       mask: (x, y, z) on its grid; not 0 is outlined in orange.
-      reference: a human mask on the same grid, outlined in blue beneath.
+      reference: a human mask on the same grid, where 1 is WMH; outlined in
+        blue, and in dashes of both colours where the outlines coincide.
       count: at most so many slices.
       width: of a tile, in pixels.
 
@@ -82,18 +84,14 @@ def draw_tiles(
     planes = geometry.to_planes(flair.data)
     low, high = _window(planes, head)
     outlined = [geometry.to_planes(array) for array in masks]
-    layers = [(outlined[0], PREDICTION_COLOUR)]
-    if reference is not None:
-        layers.insert(0, (outlined[1], REFERENCE_COLOUR))
     numbers = choose_slices(np.any(outlined, axis=0), head, count)
     rows, columns, size = _frame(head, geometry.spacing_mm, width)
     tiles = []
     for number in numbers:
         plane = _to_grey(planes[number, rows, columns], low, high)
-        image = plain = _to_picture(plane, size)
-        # The reference first: where both agree, the prediction is seen.
-        for array, colour in layers:
-            image = _outline(image, array[number, rows, columns], colour)
+        plain = _to_picture(plane, size)
+        cuts = [array[number, rows, columns] for array in outlined]
+        image = _draw_outlines(plain, *cuts)
         tiles.append(Tile(image, plain, number + 1, len(planes)))
     return tiles
 
@@ -189,14 +187,27 @@ def _to_picture(plane: np.ndarray, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC).convert("RGB")
 
 
-def _outline(
-    image: Image.Image, plane: np.ndarray, colour: tuple[int, int, int]
+def _draw_outlines(
+    image: Image.Image,
+    prediction: np.ndarray,
+    reference: np.ndarray | None = None,
 ) -> Image.Image:
-    """Draws the inner border of a region, one picture pixel wide."""
-    if not plane.any():
-        return image
+    """Draws the borders of the masks; in turns where they are the same."""
+    pixels = np.array(image)
+    border = _inner_border(prediction, image.size)
+    if reference is not None:
+        other = _inner_border(reference, image.size)
+        pixels[other] = REFERENCE_COLOUR
+        y, x = np.indices(border.shape, sparse=True)
+        border &= ~other | ((x + y) // _DASH_PIXELS % 2 == 0)
+    pixels[border] = PREDICTION_COLOUR
+    return Image.fromarray(pixels)
+
+
+def _inner_border(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns the border of a region, one picture pixel wide, inside it."""
     region = Image.fromarray(_as_seen(plane).astype(np.uint8) * 255)
-    region = np.asarray(region.resize(image.size, Image.Resampling.NEAREST)) > 0
+    region = np.asarray(region.resize(size, Image.Resampling.NEAREST)) > 0
     padded = np.pad(region, 1)
     inner = (
         padded[:-2, 1:-1]
@@ -204,9 +215,7 @@ def _outline(
         & padded[1:-1, :-2]
         & padded[1:-1, 2:]
     )
-    pixels = np.array(image)
-    pixels[region & ~inner] = colour
-    return Image.fromarray(pixels)
+    return region & ~inner
 
 
 def _as_seen(plane: np.ndarray) -> np.ndarray:

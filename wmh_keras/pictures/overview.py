@@ -127,6 +127,8 @@ def write_legend(
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     entries: Sequence[tuple[str, tuple[int, int, int]]],
+    *,
+    note: str = "",
 ) -> None:
     """Names the colours of outlines, and what R means, in one line.
 
@@ -134,6 +136,7 @@ def write_legend(
       draw: of the page.
       corner: left and top of the line.
       entries: names with their colours.
+      note: stands behind them.
     """
     font = ImageFont.load_default(13)
     x, y = corner
@@ -141,5 +144,6 @@ def write_legend(
         draw.rectangle((x, y + 3, x + 12, y + 13), outline=colour, width=2)
         draw.text((x + 18, y), name, font=font, fill="#cccccc")
         x += 18 + int(draw.textlength(name, font=font)) + 16
-    note = "R: the patient's right, shown on the left (radiological)"
-    draw.text((x, y), note, font=font, fill="#cccccc")
+    side = "R: the patient's right, shown on the left (radiological)"
+    text = f"{note}    {side}" if note else side
+    draw.text((x, y), text, font=font, fill="#cccccc")

@@ -94,6 +94,22 @@ def test_reference_has_its_own_colour_below():
     assert columns.min() > tile.image.width / 2
 
 
+def test_outlines_that_coincide_are_dashed_in_both_colours():
+    flair = block()
+    mask = empty(flair)
+    mask[10:20, 10:20, 5] = 1
+    (alone,) = draw_tiles(flair, mask, count=1, width=400)
+    (both,) = draw_tiles(flair, mask, mask, count=1, width=400)
+    orange = where(both.image, PREDICTION_COLOUR)
+    blue = where(both.image, REFERENCE_COLOUR)
+    border = where(alone.image, PREDICTION_COLOUR).tolist()
+    assert sorted(np.concatenate([orange, blue]).tolist()) == sorted(border)
+    assert len(orange) == pytest.approx(len(blue), rel=0.1)
+    np.testing.assert_array_equal(
+        np.asarray(both.plain), np.asarray(alone.plain)
+    )
+
+
 def test_slices_with_most_lesions_spread_out():
     head = np.ones((30, 4, 4), bool)
     lesions = np.zeros((30, 4, 4), bool)

@@ -111,8 +111,8 @@ def draw_examples(study: Study) -> Illustration:
         )
     caption = (
         f"Patients by Dice of {evaluation.name}: FLAIR above, below it the "
-        "reference outlined in blue and the prediction in orange (on top "
-        "where both agree)."
+        "reference outlined in blue and the prediction in orange (dashed "
+        "in both where they coincide)."
     )
     return Illustration(NAME, TITLE, caption, figure)
 
