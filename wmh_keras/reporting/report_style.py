@@ -40,7 +40,7 @@ nav .absent a { color: var(--soft); }
 .missing { border-style: dashed; color: var(--soft); }
 .missing p { margin: 0; }
 .key { display: grid; gap: 12px; margin: 14px 0 0;
-  grid-template-columns: repeat(auto-fill, minmax(285px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 400px)); }
 .key + p { margin-top: .5rem; } .key .card { margin: 0; }
 .key dl { margin: 0; display: grid; gap: 2px 12px;
   grid-template-columns: auto auto; } .key dt { color: var(--soft); }

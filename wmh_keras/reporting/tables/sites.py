@@ -12,12 +12,9 @@ _SHOWN = (
     "dice",
     "precision",
     "recall",
-    "lesion_recall",
-    "lesion_precision",
     "lesion_dice",
     "auc",
     "challenge_h95_mm",
-    "challenge_avd_percent",
 )
 _COLUMNS = (
     "model",
@@ -67,7 +64,8 @@ def sites_table(study: Study) -> Table:
         ],
         notes=[
             "Mean ± SD over the patients of the site. A patient who was "
-            "scanned at two sites counts at both."
+            "scanned at two sites counts at both. Every "
+            "score is in the CSV."
         ],
         columns=_COLUMNS,
         records=[r for e in study.evaluations for r in _records(e)],

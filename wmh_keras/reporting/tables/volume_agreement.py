@@ -62,7 +62,7 @@ def _row(record: Mapping[str, Any]) -> list[str]:
         numbers = [known(record[key]) for key in (value, low, high)]
         text = number(numbers[0], decimals)
         around = interval(numbers[1], numbers[2], decimals)
-        return f"{text} {around}" if around[0] == "[" else text
+        return f"{text}\n{around}" if around[0] == "[" else text
 
     bias, icc, r = _BLOCKS
     return [

@@ -74,9 +74,9 @@ def test_volumes(study, cells):
         ]
     )
     bias = float(np.mean(volumes[:, 1] - volumes[:, 0])) + 0.0
-    assert row["Bias (ml)"].startswith(f"{bias:.2f} [")
+    assert row["Bias (ml)"].startswith(f"{bias:.2f}\n[")
     r = stats.pearsonr(*volumes.T).statistic
-    assert row["Pearson r"].startswith(f"{r:.3f} [")
+    assert row["Pearson r"].startswith(f"{r:.3f}\n[")
     assert row["n"] == "10"
 
 
