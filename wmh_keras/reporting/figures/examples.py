@@ -85,7 +85,9 @@ def draw_examples(study: Study) -> Illustration:
             NAME,
             TITLE,
             missing="The evaluation holds no pictures. wmh-evaluate writes "
-            "them where the FLAIR images are known.",
+            "them, unless --nopictures is given, where the FLAIR is known: of "
+            "a model always, of files with --images=FOLDER or the column "
+            "flair of --pairs.",
         )
     pictures = [_read(example.picture) for example in examples]
     heights = [
