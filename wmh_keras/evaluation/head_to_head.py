@@ -9,6 +9,7 @@ import numpy as np
 from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.evaluation.comparable import check_comparable
 from wmh_keras.evaluation.results import (
+    ClassScores,
     EvaluationResults,
     Identity,
     PatientResult,
@@ -48,7 +49,8 @@ LOWER_IS_BETTER = frozenset(
 # Means that differ by less are one number computed in another order.
 _TIE = 1e-12
 
-_ValueOf = Callable[[PatientResult], float]
+# None: the volume has no say in this score, whatever a model predicts.
+_ValueOf = Callable[[PatientResult], float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +98,10 @@ def compare_evaluations(
 ) -> HeadToHead:
     """Compares evaluations of the same volumes.
 
+    Scores within a size class are over the volumes whose reference has
+    lesions of the class: elsewhere the policy for empty cases would give 1 to
+    a model that predicts nothing.
+
     A subject counts once: its volumes are averaged first. A model's own
     summary takes all volumes on which it has a value; the tests and `best`
     take only those on which every model has one, so that a subject's two
@@ -134,8 +140,14 @@ def _scores() -> Iterable[tuple[str, _ValueOf]]:
         for name in _CLASS_SCORES:
             yield (
                 f"{name}_{size_class}",
-                lambda v, c=size_class, n=name: float(getattr(v.classes[c], n)),
+                lambda v, c=size_class, n=name: _class_score(v.classes[c], n),
             )
+
+
+def _class_score(scores: ClassScores, name: str) -> float | None:
+    if not scores.reference_lesions:
+        return None
+    return float(getattr(scores, name))
 
 
 def _volume_error_ml(volume: PatientResult) -> float:
@@ -149,11 +161,18 @@ def _compare_score(
     evaluations: Sequence[EvaluationResults],
     seed: int,
 ) -> ScoreComparison:
-    identities = [v.key.identity for v in evaluations[0].volumes]
+    # The references are the same, so that all models leave out the same.
+    identities = [
+        v.key.identity
+        for v in evaluations[0].volumes
+        if value_of(v) is not None
+    ]
     values = {}
     for evaluation in evaluations:
         by_volume = {v.key.identity: value_of(v) for v in evaluation.volumes}
-        values[evaluation.name] = np.array([by_volume[i] for i in identities])
+        values[evaluation.name] = np.array(
+            [by_volume[i] for i in identities], np.float64
+        )
     missing = {m: np.isnan(column) for m, column in values.items()}
     in_all = ~np.any(list(missing.values()), axis=0)
     paired = {

@@ -145,7 +145,10 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def test_scores_within_classes():
-    some = {"large": {"dice_within": 0.9}, "small": {"dice_within": NAN}}
+    some = {
+        "large": {"reference_lesions": 1, "dice_within": 0.9},
+        "small": {"reference_lesions": 1, "dice_within": NAN},
+    }
     rows = [volume(f"p{i}", 1, classes=some) for i in range(2)]
     scores = compare_evaluations(
         [evaluation("a", rows), evaluation("b", rows)]
@@ -155,6 +158,31 @@ def test_scores_within_classes():
     assert scores["dice_within_small"].best == ()
     assert scores["dice_within_small"].missing_volumes == {"a": 2, "b": 2}
     assert "lesion_recall_medium" in scores
+
+
+def test_a_class_is_compared_on_the_patients_who_have_it():
+    # Where p1 has no small lesion, predicting none gives Dice 1 by policy.
+    has, lacks = {"reference_lesions": 2}, {"reference_lesions": 0}
+    careful, blind = [
+        evaluation(
+            name,
+            [
+                volume("p0", 1, classes={"small": has | {"dice": first}}),
+                volume("p1", 1, classes={"small": lacks | {"dice": second}}),
+                volume("p2", 1, classes={"small": has | {"dice": third}}),
+            ],
+        )
+        for name, first, second, third in (
+            ("careful", 0.4, 0, 0.6),
+            ("blind", 0.0, 1, 0.1),
+        )
+    ]
+    result = compare_evaluations([careful, blind]).scores["dice_small"]
+    assert result.best == ("careful",)
+    assert result.comparison.n == 2
+    assert result.summaries["careful"].mean == pytest.approx(0.5)
+    assert result.summaries["blind"].n_nan == 0
+    assert result.missing_volumes == {"careful": 0, "blind": 0}
 
 
 def test_one_common_patient_has_a_best_but_no_test():

@@ -96,9 +96,8 @@ def _notes(comparison: HeadToHead) -> list[str]:
         "Lower is better for H95, AVD and the volume error. H95 is not "
         "defined where one mask alone is empty, such as for a model that finds "
         "nothing: mind the volumes that it counts as undefined.",
-        "Scores within a size class are over all patients, also those whom "
-        "the policy for empty cases gives a value though they lack the class "
-        "(1 where nothing is predicted, else 0); Table 3 has those with it.",
+        "Scores within a size class are over the patients whose reference has "
+        "lesions of the class, as in Table 3.",
         "p values are adjusted within a score, not over the scores.",
     ]
 
@@ -225,7 +224,7 @@ def _all_summaries(summary: Any) -> dict[str, Summary]:  # noqa: ANN401
     """Every score of one evaluation, those of the size classes too."""
     found = {s: summary_from(b) for s, b in summary["scores"].items()}
     for size, block in summary["size_classes"].items():
-        for score, row in block["scores"].items():
+        for score, row in block["scores_with"].items():
             found[f"{score}_{size}"] = summary_from(row)
     return {
         score: found[score] for score in (*_SHOWN, *found) if score in found
