@@ -171,3 +171,14 @@ def test_table_5_medians_between_grades(study, cells, score, accepted):
     row = cells(table, "Accepted (3 and 4)")
     assert row["Median grade"].startswith("10/10" if accepted else "0/10")
     assert any("half way" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("models", [1, 3])
+def test_tables_3_and_4_agree_on_size_classes(make_study, cells, models):
+    study = make_study(models=models)
+    three, four = size_classes_table(study), head_to_head_table(study)
+    for evaluation in study.evaluations:
+        for size in ("small", "medium", "large"):
+            mean = cells(three, evaluation.name, size, part=0)["Dice"]
+            text = cells(four, f"Dice, {size}")[evaluation.name]
+            assert text.removeprefix(BEST).split("\n")[0] == mean
