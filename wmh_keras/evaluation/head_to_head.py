@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from data_prep.program import progress
 from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.evaluation.comparable import check_comparable
 from wmh_keras.evaluation.results import (
@@ -126,7 +127,9 @@ def compare_evaluations(
         subjects=evaluations[0].subjects,
         scores={
             name: _compare_score(name, value_of, evaluations, seed)
-            for name, value_of in _scores()
+            for name, value_of in progress(
+                list(_scores()), "compare", unit="score"
+            )
         },
     )
 
