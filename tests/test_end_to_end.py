@@ -33,7 +33,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Everything that the five programs leave behind."""
+    """Everything that the programs leave behind."""
     root = tmp_path_factory.mktemp("all")
     run(
         "data_prep.make_phantoms",
@@ -129,3 +129,32 @@ def test_a_model_and_its_files_get_the_same_scores(folder):
     for row in by_model:
         assert float(row["predicted_volume_ml"]) > 0
         assert row == by_files[row["subject_id"]]
+
+
+def test_the_evaluation_becomes_a_report(folder):
+    """Only ratings and a second model are missing; nothing is far away."""
+    run(
+        "wmh_keras.report",
+        f"--evaluations={folder / 'evaluation'}",
+        f"--data_dir={folder / 'data'}",
+        f"--output_dir={folder / 'report'}",
+    )
+    missing = {
+        entry["name"]
+        for kind in ("tables", "figures")
+        for entry in json.loads((folder / "report/report.json").read_text())[
+            kind
+        ]
+        if entry["missing"]
+    }
+    assert missing == {
+        "table_5_ratings",
+        "table_s3_pairwise_tests",
+        "table_s5_rater_pairs",
+        "figure_5a_rating_workflow",
+    }
+    page = (folder / "report/report.html").read_text()
+    rows = rows_of(folder / "evaluation/per_patient.csv")
+    mean = np.mean([float(row["dice"]) for row in rows])
+    assert f"{mean:.3f} ±" in page
+    assert "://" not in page
