@@ -53,7 +53,7 @@ demo: $(INSTALLED)
 	@echo "Report    $(DEMO)/report/report.html"
 
 test: lint
-	$(RUN) -m pytest
+	WMH_CROSSCHECK=1 $(RUN) -m pytest
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff format --check .

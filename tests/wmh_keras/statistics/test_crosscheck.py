@@ -72,7 +72,7 @@ def test_icc_against_pingouin(seed, subjects, monkeypatch):
     row = table.loc["ICC(A,1)"]
     ours = icc_a1(values)
     assert ours.value == pytest.approx(row["ICC"])
-    assert [ours.ci_low, ours.ci_high] == pytest.approx(row["CI95"], abs=0.005)
+    assert [ours.ci_low, ours.ci_high] == pytest.approx(row["CI95"], abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))
