@@ -130,14 +130,14 @@ def _f1(recall: float, precision: float) -> float:
 def score_curves(scan: Scan) -> dict[str, float]:
     """Areas, and the points of the curves, by name."""
     counted = scan.reference != 2
-    truth = scan.reference[counted] == 1
+    is_wmh = scan.reference[counted] == 1
     chance = scan.probability[counted]
     order = np.argsort(-chance, kind="stable")
-    truth, chance = truth[order], chance[order]
+    is_wmh, chance = is_wmh[order], chance[order]
     del order
     # The last voxel of each threshold.
     ends = np.append(np.flatnonzero(np.diff(chance)), len(chance) - 1)
-    tp = np.cumsum(truth)[ends]
+    tp = np.cumsum(is_wmh)[ends]
     fp = ends + 1 - tp
     tpr = np.append(0, tp) / tp[-1]
     fpr = np.append(0, fp) / fp[-1]

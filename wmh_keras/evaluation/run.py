@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
     """Evaluates masks from any tool and writes the results.
 
+    Args:
+        request: which files, and how they are scored.
+        output: where the results go.
+
+    Returns:
+        The results, as they were written.
+
     Raises:
         UserError: files that are missing, unreadable, on another grid or
             without a partner, all of them named; nothing is written then.

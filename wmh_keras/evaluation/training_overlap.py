@@ -15,6 +15,11 @@ def find_training_overlap(
     set than the model's, equal ids may be other people, and the warning says
     so.
 
+    Args:
+        info: the model, which knows its subjects by their digests.
+        data: where the volumes come from.
+        records: the evaluated volumes.
+
     Returns:
         At most one warning; empty where no id has been seen.
     """

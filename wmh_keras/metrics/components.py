@@ -92,11 +92,6 @@ class Components:
         return np.bincount(self.owner, minlength=self.count)
 
     @property
-    def coordinates(self) -> np.ndarray:
-        """(v, 3) int64, the voxels as indices along x, y and z."""
-        return np.stack(np.unravel_index(self.voxels, self.shape), axis=1)
-
-    @property
     def centroids(self) -> np.ndarray:
         """(n, 3) float64, mean voxel indices of each lesion."""
         sums = np.zeros((self.count, 3))

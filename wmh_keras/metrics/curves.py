@@ -107,12 +107,6 @@ def score_curves(reference: np.ndarray, probability: np.ndarray) -> CurveScores:
     )
 
 
-def roc_auc(reference: np.ndarray, probability: np.ndarray) -> float:
-    """The exact area under the ROC curve alone; see `score_curves`."""
-    steps = _count_steps(reference, probability)
-    return math.nan if steps is None else _area(steps)
-
-
 def _area(steps: _Steps) -> float:
     # Twice the pairs lost, a tie being half lost. Integers: exact.
     lost = int((steps.at * steps.above).sum() + (steps.at * steps.false).sum())

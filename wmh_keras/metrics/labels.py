@@ -45,6 +45,10 @@ def check_labels(mask: np.ndarray, allowed: int, name: str) -> None:
 def check_pair(reference: np.ndarray, prediction: np.ndarray) -> None:
     """Checks that a reference (0/1/2) and a prediction (0/1) fit together.
 
+    Args:
+        reference: any shape, labels 0/1/2.
+        prediction: the same shape, labels 0/1.
+
     Raises:
         ValueError: unequal shapes, or labels that are not allowed.
     """

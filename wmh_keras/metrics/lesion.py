@@ -217,7 +217,22 @@ def lesion_scores(
     recall_overlap: float = PAPER_OVERLAP,
     precision_overlap: float = PAPER_OVERLAP,
 ) -> LesionScores:
-    """`match_lesions` and `score_lesions` in one call."""
+    """`match_lesions` and `score_lesions` in one call, in three dimensions.
+
+    Args:
+        reference: (x, y, z), labels 0/1/2.
+        prediction: (x, y, z), labels 0/1.
+        recall_overlap: the least share of a reference lesion's voxels that
+            finds it, 0 to 1; 0 (`ANY_OVERLAP`) asks for one voxel.
+        precision_overlap: likewise, for a predicted lesion to be a match.
+
+    Returns:
+        The scores; `score_lesions` has the empty cases.
+
+    Raises:
+        ValueError: unequal shapes, labels that are not allowed, or a share
+            outside 0 to 1.
+    """
     return score_lesions(
         match_lesions(reference, prediction),
         recall_overlap=recall_overlap,

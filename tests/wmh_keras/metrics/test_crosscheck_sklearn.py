@@ -19,12 +19,12 @@ def test_areas(make_scan, levels, dtype):
     for seed in range(4):
         scan = make_scan(seed, levels, dtype, share=0.01 + 0.05 * seed)
         scores = curves.score_curves(*scan)
-        truth, chance = flat(*scan)
+        is_wmh, chance = flat(*scan)
         assert scores.auc == pytest.approx(
-            sklearn_metrics.roc_auc_score(truth, chance), abs=1e-12
+            sklearn_metrics.roc_auc_score(is_wmh, chance), abs=1e-12
         )
         assert scores.average_precision == pytest.approx(
-            sklearn_metrics.average_precision_score(truth, chance), abs=1e-12
+            sklearn_metrics.average_precision_score(is_wmh, chance), abs=1e-12
         )
 
 

@@ -93,11 +93,13 @@ def test_accuracy_is_defined_where_label_2_is_everywhere():
 def test_auc_needs_both_classes_and_no_prediction():
     empty = np.zeros(SHAPE, np.uint8)
     probability = np.linspace(0, 1, empty.size).reshape(SHAPE)
-    assert math.isnan(curves.roc_auc(empty, probability))
-    assert math.isnan(curves.roc_auc(np.ones(SHAPE, np.uint8), probability))
+    full = np.ones(SHAPE, np.uint8)
+    assert math.isnan(curves.score_curves(empty, probability).auc)
+    assert math.isnan(curves.score_curves(full, probability).auc)
     # An empty prediction still has probabilities, all of them equal here.
     reference, _ = masks(2, other_pathology=True)
-    assert curves.roc_auc(reference, np.zeros(SHAPE, np.float32)) == 0.5
+    level = curves.score_curves(reference, np.zeros(SHAPE, np.float32))
+    assert level.auc == 0.5
 
 
 @pytest.mark.parametrize("case", [0, 1, 2])
