@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep.errors import UserError
+from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.results import (
     EvaluationResults,
     Identity,
     PatientResult,
 )
 
-_MOST_NAMED = 10
 # A spacing is rounded to about 1e-7 in a header, a volume has three of them.
 _ROUNDING = 1e-5
 # The rules that give a score its meaning. The smallest lesion that a model
@@ -51,9 +51,10 @@ def _check_unique(evaluation: EvaluationResults) -> None:
     counts = Counter(v.key.identity for v in evaluation.volumes)
     twice = [v.key for v in evaluation.volumes if counts[v.key.identity] > 1]
     if twice:
+        names = list(dict.fromkeys(map(str, twice)))
         raise UserError(
             f"{evaluation.folder}: expected each volume once, received "
-            f"{_listed(list(dict.fromkeys(map(str, twice))))} more than once"
+            f"{listed(names, ';')} more than once"
         )
 
 
@@ -68,7 +69,7 @@ def _check_volumes(first: EvaluationResults, other: EvaluationResults) -> None:
         if only:
             parts.append(
                 f"  only in {evaluation.name} ({evaluation.folder}), "
-                f"{len(only)} of {len(here)} volumes: {_listed(only)}"
+                f"{len(only)} of {len(here)} volumes: {listed(only, ';')}"
             )
     if parts:
         raise UserError(
@@ -83,14 +84,14 @@ def _check_rules(first: EvaluationResults, other: EvaluationResults) -> None:
     ours, theirs = _rules_of(first), _rules_of(other)
     different = [name for name in _RULES if ours.get(name) != theirs.get(name)]
     if different:
-        listed = "\n".join(
+        lines = "\n".join(
             f"  {name}: {first.name} has {_text(ours.get(name))}, "
             f"{other.name} has {_text(theirs.get(name))}"
             for name in different
         )
         raise UserError(
             f"{first.name} and {other.name} cannot be compared: they were "
-            f"evaluated by different rules\n{listed}\n"
+            f"evaluated by different rules\n{lines}\n"
             "Evaluate one of them again with the flags of the other."
         )
 
@@ -109,7 +110,7 @@ def _check_references(
         raise UserError(
             f"{first.name} and {other.name} cannot be compared: the reference "
             f"differs in {len(different)} of {len(of_other)} volumes\n  "
-            f"{_listed(different)}\n"
+            f"{listed(different, ';')}\n"
             "Evaluate both against the same reference masks."
         )
 
@@ -158,10 +159,3 @@ def _text(rule: object) -> str:
     if isinstance(rule, Mapping):
         return ", ".join(f"{key} {value}" for key, value in rule.items())
     return str(rule)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return "; ".join(names[:_MOST_NAMED]) + (
-        f"; and {more} more" if more > 0 else ""
-    )

@@ -14,7 +14,9 @@ from wmh_keras.evaluation.results import (
     EvaluationResults,
     Identity,
     PatientResult,
+    subject_means,
 )
+from wmh_keras.evaluation.size_class_summary import CLASS_SCORES
 from wmh_keras.statistics.comparison import Comparison, compare_models
 from wmh_keras.statistics.summary import Summary, summarize
 
@@ -35,14 +37,6 @@ _WHOLE_SCORES = (
     "challenge_avd_percent",
     "challenge_lesion_recall",
     "challenge_lesion_f1",
-)
-_CLASS_SCORES = (
-    "dice_within",
-    "dice",
-    "lesion_recall",
-    "lesion_precision",
-    "lesion_dice",
-    "lesion_accuracy",
 )
 LOWER_IS_BETTER = frozenset(
     {"challenge_h95_mm", "challenge_avd_percent", VOLUME_ERROR}
@@ -140,7 +134,7 @@ def _scores() -> Iterable[tuple[str, _ValueOf]]:
         yield name, lambda v, n=name: float(getattr(v.scores, n))
     yield VOLUME_ERROR, _volume_error_ml
     for size_class in SIZE_CLASSES:
-        for name in _CLASS_SCORES:
+        for name in CLASS_SCORES:
             yield (
                 f"{name}_{size_class}",
                 lambda v, c=size_class, n=name: _class_score(v.classes[c], n),
@@ -201,14 +195,9 @@ def _mean_by_subject(
     identities: Sequence[Identity], values: np.ndarray
 ) -> np.ndarray:
     """(subjects,) means of the volumes that have a value, NaN without."""
-    gathered: dict[str, list[float]] = {}
-    for (subject, _, _), value in zip(identities, values, strict=True):
-        known = gathered.setdefault(subject, [])
-        if not math.isnan(value):
-            known.append(value)
-    return np.array(
-        [np.mean(known) if known else math.nan for known in gathered.values()]
-    )
+    subjects = [subject for subject, _, _ in identities]
+    means = subject_means(zip(subjects, values.tolist(), strict=True))
+    return np.array(list(means.values()), np.float64)
 
 
 def _best(

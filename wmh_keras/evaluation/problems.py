@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from data_prep.errors import UserError
 from wmh_keras.evaluation.results import Identity, PatientResult
 
+_MOST_LISTED = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -76,12 +78,26 @@ def collect(volumes: Iterable[VolumeOutcome]) -> Outcome:
     return Outcome(tuple(results), tuple(problems), tuple(warnings), pictures)
 
 
+def listed(names: Sequence[str], separator: str = ",") -> str:
+    """The first ten names, and how many more there are.
+
+    Args:
+        names: of subjects, volumes or the like.
+        separator: ";" where the names have commas themselves.
+    """
+    text = f"{separator} ".join(names[:_MOST_LISTED])
+    more = len(names) - _MOST_LISTED
+    if more <= 0:
+        return text
+    return f"{text}{separator.removeprefix(',')} and {more} more"
+
+
 def raise_problems(problems: Sequence[Problem]) -> None:
     """Raises a UserError that lists all problems, if there are any."""
     if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
+        lines = "\n".join(f"  {problem}" for problem in problems)
         raise UserError(
             f"{len(problems)} volumes or files cannot be evaluated; no results "
-            f"were written:\n{listed}\n"
+            f"were written:\n{lines}\n"
             "Put them right, or go on without them with --skip_invalid."
         )

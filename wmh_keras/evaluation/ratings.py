@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.errors import UserError
 from wmh_keras.evaluation.grade_proposals import GradeProposal, propose_grades
+from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.rating_table import (
     RatingRow,
     read_rating_rows,
@@ -23,7 +24,6 @@ __all__ = ["GradeProposal", "RatingStudy", "read_rating_study"]
 
 GRADES = (4, 3, 2, 1)
 ACCEPTABLE_FROM = 3
-_MOST_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,6 +108,40 @@ def read_rating_study(
         UserError: what cannot be used, all of it named with line and reason.
     """
     rows, further = read_rating_rows(path)
+    scores, avoidable = _check_scores(path, rows, evaluation, skip_invalid)
+    raters = tuple(sorted({r for own in scores.values() for r in own}))
+    complete = [s for s, own in scores.items() if len(own) == len(raters)]
+    warnings = [*avoidable]
+    if avoidable:
+        warnings.append(
+            f"agreement is over the {len(complete)} of {len(scores)} patients "
+            "whom every rater graded"
+        )
+    warnings += _unused(further, scores, evaluation.subjects)
+    # A report is the same wherever the table lies.
+    name = Path(path).name
+    return RatingStudy(
+        model=evaluation.name,
+        raters=raters,
+        subjects=tuple(scores),
+        scores=scores,
+        median_grades={
+            subject: float(statistics.median(own.values()))
+            for subject, own in scores.items()
+        },
+        agreement=_agreement([scores[s] for s in complete], raters),
+        proposals=propose_grades(evaluation, mismatch_by=mismatch_by),
+        warnings=tuple(f"{name}: {text}" for text in warnings),
+    )
+
+
+def _check_scores(
+    path: str | os.PathLike,
+    rows: Sequence[RatingRow],
+    evaluation: EvaluationResults,
+    skip_invalid: bool,
+) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """scores[subject][rater], and what `skip_invalid` went past."""
     faults = row_faults(rows)
     unknown = unknown_subjects(rows, evaluation.subjects)
     known = [row for row in rows if row.subject and row.subject not in unknown]
@@ -124,42 +158,7 @@ def read_rating_study(
         subject: {rater: int(text) for rater, text in sorted(own.items())}
         for subject, own in given.items()
     }
-    raters = tuple(sorted({r for own in scores.values() for r in own}))
-    complete = [s for s, own in scores.items() if len(own) == len(raters)]
-    # A report is the same wherever the table lies.
-    name = Path(path).name
-    warnings = [f"{name}: {text}" for text in avoidable]
-    if avoidable:
-        warnings.append(
-            f"{name}: agreement is over the {len(complete)} of {len(scores)} "
-            "patients whom every rater graded"
-        )
-    if further:
-        warnings.append(f"{name}: not used: the columns {', '.join(further)}")
-    unrated = [s for s in evaluation.subjects if s not in scores]
-    if unrated:
-        warnings.append(
-            f"{name}: {len(unrated)} of {len(evaluation.subjects)} patients "
-            f"were rated by nobody: {_listed(unrated)}"
-        )
-    return RatingStudy(
-        model=evaluation.name,
-        raters=raters,
-        subjects=tuple(scores),
-        scores=scores,
-        median_grades={
-            subject: float(statistics.median(own.values()))
-            for subject, own in scores.items()
-        },
-        agreement=rater_agreement(
-            np.array(
-                [[scores[s][r] for r in raters] for s in complete], np.int64
-            ).reshape(len(complete), len(raters)),
-            raters,
-        ),
-        proposals=propose_grades(evaluation, mismatch_by=mismatch_by),
-        warnings=tuple(warnings),
-    )
+    return scores, avoidable
 
 
 def _given_scores(
@@ -188,9 +187,35 @@ def _skipped(
         if skipped:
             sentences.append(
                 f"rater {rater} skipped {len(skipped)} of {len(given)} rated "
-                f"patients: {_listed(named)}"
+                f"patients: {listed(named)}"
             )
     return sentences
+
+
+def _unused(
+    further: Sequence[str],
+    rated: Collection[str],
+    subjects: Sequence[str],
+) -> list[str]:
+    """Sentences on columns that nobody reads and patients without a grade."""
+    sentences = []
+    if further:
+        sentences.append(f"not used: the columns {', '.join(further)}")
+    unrated = [s for s in subjects if s not in rated]
+    if unrated:
+        sentences.append(
+            f"{len(unrated)} of {len(subjects)} patients were rated by nobody: "
+            f"{listed(unrated)}"
+        )
+    return sentences
+
+
+def _agreement(
+    complete: Sequence[Mapping[str, int]], raters: Sequence[str]
+) -> RaterAgreement:
+    grades = [[own[rater] for rater in raters] for own in complete]
+    shape = len(complete), len(raters)
+    return rater_agreement(np.array(grades, np.int64).reshape(shape), raters)
 
 
 def _refusal(
@@ -217,10 +242,3 @@ def _acceptable_share(grades: Iterable[float]) -> float:
     grades = list(grades)
     accepted = sum(grade >= ACCEPTABLE_FROM for grade in grades)
     return accepted / len(grades) if grades else float("nan")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (
-        f" and {more} more" if more > 0 else ""
-    )

@@ -206,15 +206,21 @@ def mean_by_subject(
     Returns:
         Subject id to value, in the order of the volumes.
     """
-    values: dict[str, list[float]] = {}
-    for volume in volumes:
-        value = float(value_of(volume))
-        known = values.setdefault(volume.key.subject_id, [])
+    return subject_means(
+        (volume.key.subject_id, value_of(volume)) for volume in volumes
+    )
+
+
+def subject_means(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """As `mean_by_subject`, from (subject id, number) of each volume."""
+    gathered: dict[str, list[float]] = {}
+    for subject, value in values:
+        known = gathered.setdefault(subject, [])
         if not math.isnan(value):
-            known.append(value)
+            known.append(float(value))
     return {
         subject: float(np.mean(known)) if known else math.nan
-        for subject, known in values.items()
+        for subject, known in gathered.items()
     }
 
 
