@@ -93,6 +93,22 @@ def test_files(folders, capsys):
     assert "challenge_lesion_f1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["r", "p"])
+def test_results_do_not_go_among_the_masks(folders, name, capsys):
+    before = sorted(folders.rglob("*"))
+    assert evaluate(*files_flags(folders, out=name)) == 1
+    assert "choose another --output_dir" in capsys.readouterr().err
+    assert sorted(folders.rglob("*")) == before
+
+
+def test_a_training_s_work_folder_is_not_written_into(folders, capsys):
+    (folders / "run/model").mkdir(parents=True)
+    (folders / "run/history.csv").write_text("epoch,loss\n1,0.5\n")
+    assert evaluate(*files_flags(folders, out="run")) == 1
+    assert "holds history.csv" in capsys.readouterr().err
+    assert (folders / "run/history.csv").read_text() == "epoch,loss\n1,0.5\n"
+
+
 def test_perfect_predictions_of_any_type_and_scaling(tmp_path):
     for index, dtype in enumerate((np.float64, np.int32, np.uint8)):
         mask = lesions(index)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from data_prep.files import sha256_of
 from wmh_keras.evaluate import cli as evaluate
 from wmh_keras.report import cli
 from wmh_keras.reporting import report_run
@@ -308,6 +309,22 @@ def test_a_report_that_is_stopped_leaves_no_record(
     assert not (out / "report.json").exists()
     assert report(*flags) == 0
     assert (out / "report.json").exists()
+
+
+def test_a_damaged_history_is_found_before_anything_is_written(
+    evaluations, tmp_path, capsys
+):
+    folder = shutil.copytree(evaluations / "a", tmp_path / "a")
+    history = folder / "history.csv"
+    history.write_text("epoch,loss\n1,much\n")
+    summary = folder / "summary.json"
+    content = json.loads(summary.read_text())
+    content["files"]["history.csv"] = sha256_of(history)
+    summary.write_text(json.dumps(content))
+    flags = (f"--evaluations={folder}", f"--output_dir={tmp_path / 'r'}")
+    assert report(*flags) == 1
+    assert f"{history}: expected" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize("rules", [None, {}, {"size": {"unit": "inch"}}])

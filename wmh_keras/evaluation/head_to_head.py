@@ -104,7 +104,8 @@ def compare_evaluations(
 
     Args:
         evaluations: at least two, names unique.
-        seed: of the bootstrap.
+        seed: of the bootstrap of differences; a model's own interval has the
+            seed of its evaluation.
 
     Raises:
         UserError: other volumes, other references or other rules (lesion
@@ -181,9 +182,13 @@ def _compare_score(
     return ScoreComparison(
         score=name,
         higher_is_better=higher_is_better,
+        # By the evaluations' own seeds: their summaries say the same then.
         summaries={
-            model: summarize(_mean_by_subject(identities, column), seed=seed)
-            for model, column in values.items()
+            e.name: summarize(
+                _mean_by_subject(identities, values[e.name]),
+                seed=e.summary["bootstrap"]["seed"],
+            )
+            for e in evaluations
         },
         missing_volumes={m: int(nan.sum()) for m, nan in missing.items()},
         best=_best(comparison.means, higher_is_better),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.errors import UserError
-from data_prep.files import read_json
+from data_prep.files import read_json, sha256_of
 from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.evaluation import layout, results
 from wmh_keras.evaluation.results import (
@@ -28,7 +28,13 @@ from wmh_keras.metrics.pixel import PixelCounts
 _SIDES = ("left", "right", "both", "")
 _NEEDED = ("evaluated", "num_subjects", "num_volumes", "scores", "pooled_dice")
 _NEEDED += ("dice_of_means", "bootstrap", "sites", "size_classes")
-_NEEDED += ("volume_agreement", "mean_curves", "warnings", "pictures")
+_NEEDED += ("volume_agreement", "mean_curves", "warnings", "pictures", "files")
+_TABLES = (
+    layout.PER_PATIENT_FILE,
+    layout.CLASSES_FILE,
+    layout.LESIONS_FILE,
+    layout.CURVES_FILE,
+)
 
 
 def read_evaluation(
@@ -45,8 +51,9 @@ def read_evaluation(
         bit.
 
     Raises:
-        UserError: no finished evaluation is there, or a table is damaged or
-            of another format; names the file, and the line if there is one.
+        UserError: no finished evaluation is there, or a table is damaged,
+            was changed or is of another format; names the file, and the line
+            if there is one.
     """
     folder = Path(folder)
     summary = _read_summary(folder)
@@ -68,18 +75,24 @@ def read_evaluation(
             (layout.CURVES_FILE, results.CURVE_COLUMNS),
         )
     }
+    volumes = tuple(
+        _volume_from(rows, {f: t.get(identity, []) for f, t in tables.items()})
+        for identity, rows in patients.items()
+    )
+    # Last: what a damaged table says by itself is more to the point.
+    for file in _TABLES:
+        _check_unchanged(folder / file, summary["files"].get(file))
     history = folder / layout.HISTORY_FILE
+    checksum = summary["files"].get(layout.HISTORY_FILE)
+    has_history = checksum is not None and history.exists()
+    if has_history:
+        _check_unchanged(history, checksum)
     return EvaluationResults(
         name=name or folder.resolve().name,
         folder=folder,
         summary=summary,
-        volumes=tuple(
-            _volume_from(
-                rows, {f: t.get(identity, []) for f, t in tables.items()}
-            )
-            for identity, rows in patients.items()
-        ),
-        history=history if history.is_file() else None,
+        volumes=volumes,
+        history=history if has_history else None,
         pictures=_find_pictures(folder, summary, patients),
     )
 
@@ -107,6 +120,24 @@ def _read_summary(folder: Path) -> Mapping[str, Any]:
             "evaluate again with --overwrite"
         )
     return content
+
+
+def _check_unchanged(path: Path, checksum: object) -> None:
+    """Checks that a file is as the evaluation wrote it.
+
+    A number that was edited in one table contradicts the others in silence.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path}: expected a file, for {layout.SUMMARY_FILE} lists it; "
+            "evaluate again with --overwrite"
+        )
+    if sha256_of(path) != checksum:
+        raise UserError(
+            f"{path}: was changed after the evaluation, its SHA-256 is not the "
+            f"one in {layout.SUMMARY_FILE}; put the original back, or evaluate "
+            "again with --overwrite"
+        )
 
 
 def _read_by_volume(

@@ -2,6 +2,8 @@
 
 Everything is written into a hidden folder in it and moved into place when it
 is complete, so that an error or an interrupt leaves what was there before.
+The summary lists every file with its checksum: those are the evaluation's own,
+and only those are ever removed.
 """
 
 import contextlib
@@ -19,6 +21,7 @@ from data_prep.files import (
     nan_to_none,
     read_json,
     remove_temporaries,
+    sha256_of,
     temporary_beside,
     write_csv,
     write_json,
@@ -73,20 +76,36 @@ def check_place(
                 "--output_dir, or replace it with --overwrite"
             )
         return
-    for name, columns, _ in _TABLES:
-        if not _is_unfinished(folder / name, columns):
-            raise UserError(
-                f"{folder}: holds a {name} without {layout.SUMMARY_FILE}; "
-                "choose another --output_dir, or replace it with --overwrite"
-            )
+    foreign = sorted(_present(folder) - _own_files(folder))
+    if foreign:
+        raise UserError(
+            f"{folder}: holds {foreign[0]}, but no {layout.SUMMARY_FILE} of an "
+            "evaluation; choose another --output_dir, or write beside it (and "
+            "replace files of the same name) with --overwrite"
+        )
 
 
-def _is_unfinished(table: Path, columns: tuple[str, ...]) -> bool:
-    """Tells a table that a killed evaluation left from another program's."""
-    if not table.exists():
-        return True
-    with open(table, encoding="utf-8", errors="replace") as stream:
-        return stream.readline().strip() == ",".join(columns)
+def _present(folder: Path) -> set[str]:
+    """Names of files in the places where an evaluation puts its own."""
+    names = (*(table[0] for table in _TABLES), layout.HISTORY_FILE)
+    present = {name for name in names if (folder / name).exists()}
+    for place in (layout.PICTURES_FOLDER, layout.PREDICTIONS_FOLDER):
+        present |= {f"{place}/{p.name}" for p in (folder / place).glob("*")}
+    return present
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Names of what an earlier evaluation, finished or not, put there."""
+    own = set()
+    for name in (layout.SUMMARY_FILE, layout.JOURNAL_FILE):
+        try:
+            earlier = read_json(folder / name)
+        except UserError:
+            continue
+        listed = earlier.get("files") if isinstance(earlier, dict) else None
+        own |= set(listed if isinstance(listed, dict) else ())
+    # A list that was tampered with must not reach anything else.
+    return own & _present(folder)
 
 
 @contextlib.contextmanager
@@ -163,41 +182,55 @@ def write_results(
             "/".join(identity): name
             for identity, name in outcome.pictures.items()
         },
+        "files": _checksums(stage),
         "versions": installed_versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"
         ),
     }
+    folder = Path(output_dir)
+    if keep_predictions and not (stage / layout.PREDICTIONS_FOLDER).exists():
+        content["files"] |= _kept_predictions(folder)
     write_json(stage / layout.SUMMARY_FILE, nan_to_none(content))
-    _move_into_place(stage, Path(output_dir), keep_predictions)
+    _move_into_place(stage, folder, content["files"])
 
 
-def _move_into_place(stage: Path, folder: Path, keep_predictions: bool) -> None:
-    # Old and new must never stand beside each other as one.
+def _checksums(stage: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its relative path."""
+    files = sorted(path for path in stage.rglob("*") if path.is_file())
+    return {
+        path.relative_to(stage).as_posix(): sha256_of(path) for path in files
+    }
+
+
+def _kept_predictions(folder: Path) -> dict[str, str]:
+    start = f"{layout.PREDICTIONS_FOLDER}/"
+    names = sorted(
+        name for name in _own_files(folder) if name.startswith(start)
+    )
+    return {name: sha256_of(folder / name) for name in names}
+
+
+def _move_into_place(
+    stage: Path, folder: Path, files: Mapping[str, str]
+) -> None:
+    earlier = _own_files(folder)
+    # Old and new must never stand beside each other as one. Whatever stops
+    # this, the journal says what is an evaluation's own.
+    journal = {"files": dict.fromkeys(sorted(earlier | set(files)), "")}
+    write_json(folder / layout.JOURNAL_FILE, journal)
     (folder / layout.SUMMARY_FILE).unlink(missing_ok=True)
-    for name in (*(table[0] for table in _TABLES), layout.HISTORY_FILE):
-        if (stage / name).exists():
+    for name in earlier - set(files):
+        (folder / name).unlink(missing_ok=True)
+    for name in files:
+        if (stage / name).exists():  # else it is kept
+            (folder / name).parent.mkdir(exist_ok=True)
             os.replace(stage / name, folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)
-    _replace_files(stage, folder, layout.PICTURES_FOLDER, "sub-*.png")
-    if (stage / layout.PREDICTIONS_FOLDER).exists() or not keep_predictions:
-        for suffix in (layout.MASK_SUFFIX, layout.PROBABILITY_SUFFIX):
-            _replace_files(
-                stage, folder, layout.PREDICTIONS_FOLDER, f"*{suffix}"
-            )
+    for name in (layout.PICTURES_FOLDER, layout.PREDICTIONS_FOLDER):
+        with contextlib.suppress(OSError):  # it is missing, or not empty
+            (folder / name).rmdir()
     os.replace(stage / layout.SUMMARY_FILE, folder / layout.SUMMARY_FILE)
-
-
-def _replace_files(stage: Path, folder: Path, name: str, pattern: str) -> None:
-    """Removes an earlier evaluation's files and moves the new ones in."""
-    for path in (folder / name).glob(pattern):
-        path.unlink()
-    for path in sorted((stage / name).glob(pattern)):
-        (folder / name).mkdir(exist_ok=True)
-        os.replace(path, folder / name / path.name)
-    with contextlib.suppress(OSError):  # it is missing, or not empty
-        (folder / name).rmdir()
+    (folder / layout.JOURNAL_FILE).unlink()
 
 
 def _differences(earlier: object, evaluated: Mapping[str, Any]) -> str:

@@ -60,6 +60,7 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         },
         "seed": output.seed,
     }
+    _check_apart(request, output.output_dir)
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
@@ -92,6 +93,17 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         return _finish(
             outcome, output, stage, request.rules, evaluated=evaluated, paths={}
         )
+
+
+def _check_apart(request: FilesRequest, output_dir: Path) -> None:
+    """Checks that results do not go among what they are made from."""
+    for name in ("references", "predictions", "probabilities", "images"):
+        folder = getattr(request, name)
+        if folder is not None and folder.resolve() == output_dir.resolve():
+            raise UserError(
+                f"{output_dir}: is the folder of --{name} too; choose another "
+                "--output_dir"
+            )
 
 
 def evaluate_model(

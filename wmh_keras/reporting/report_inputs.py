@@ -15,6 +15,7 @@ from wmh_keras.evaluation.layout import SUMMARY_FILE
 from wmh_keras.evaluation.ratings import RatingStudy, read_rating_study
 from wmh_keras.evaluation.read_results import read_evaluation
 from wmh_keras.evaluation.results import EvaluationResults
+from wmh_keras.reporting.curves import read_history
 from wmh_keras.reporting.report_request import ReportRequest
 from wmh_keras.reporting.report_rules import describe_lesion_rule, rule_of
 from wmh_keras.reporting.report_warnings import data_warnings
@@ -44,6 +45,8 @@ def read_study(request: ReportRequest) -> Study:
         evaluation = _attempt(problems, lambda f=folder, n=name: _read(f, n))
         if evaluation is not None:
             evaluations.append(evaluation)
+            if evaluation.history is not None:
+                _attempt(problems, lambda e=evaluation: read_history(e.history))
     data = None
     if request.data_dir is not None:
         data = _attempt(problems, lambda: read_data_summary(request.data_dir))

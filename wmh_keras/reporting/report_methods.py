@@ -27,7 +27,7 @@ def _metrics(study: Study) -> str:
         "Every volume was evaluated on its native grid.",
         *_binarisations(study),
         "Voxel-wise precision, recall, Dice and accuracy were computed from "
-        "the reassembled volume.",
+        "all voxels of a volume.",
     ]
     if any(e.summary["scores"]["auc"]["n"] for e in study.evaluations):
         sentences.append(
@@ -64,7 +64,7 @@ def _binarisations(study: Study) -> list[str]:
 
 def _binarisation(evaluation: EvaluationResults) -> tuple[str, str]:
     evaluated = evaluation.summary["evaluated"]
-    minimum = float(evaluated.get("min_lesion_mm3") or 0)
+    minimum = float(evaluated["rules"]["min_lesion_mm3"])
     removed = (
         f"predicted lesions below {minimum:g} mm³ were removed"
         if minimum
@@ -81,12 +81,13 @@ def _binarisation(evaluation: EvaluationResults) -> tuple[str, str]:
 
 def _statistics(study: Study) -> str:
     bootstrap = study.evaluations[0].summary["bootstrap"]
+    seeds = sorted({e.summary["bootstrap"]["seed"] for e in study.evaluations})
     sentences = [
         "Scores are arithmetic means over patients (the volumes of a patient "
         "were averaged first) with standard deviations and "
         f"{100 * bootstrap['confidence']:g} % percentile bootstrap intervals "
         f"over patients ({bootstrap['num_resamples']:,} resamples, seed "
-        f"{bootstrap['seed']}).",
+        f"{joined([str(seed) for seed in seeds])}).",
         "A score that is not defined for a patient, such as the recall of a "
         "patient without lesions, was left out of the mean, and n is given.",
         "Predicted and reference volumes were compared by the bias and limits "
@@ -106,6 +107,8 @@ def _statistics(study: Study) -> str:
             f"{adjusted}; a one-way ANOVA with Tukey's HSD, which takes the "
             "models for independent groups, is given for comparison with "
             "earlier work.",
+            "Mean differences have intervals of the same kind (seed "
+            f"{study.seed}).",
             "Effect sizes are the matched-pairs rank-biserial correlation and "
             "Cohen's d_z.",
         ]

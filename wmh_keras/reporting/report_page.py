@@ -159,8 +159,9 @@ def _render_key_numbers(study: Study) -> str:
         )
     return (
         f'<div class="key">{"".join(cards)}</div>'
-        '<p class="soft">Mean ± SD over patients; Table 4 has intervals and '
-        "tests, Table S1 every score.</p>"
+        '<p class="soft">Mean ± SD over patients. Table 4 has intervals'
+        f"{'' if study.comparison is None else ' and tests'}, Table S1 every "
+        "score.</p>"
     )
 
 

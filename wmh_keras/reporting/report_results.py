@@ -89,16 +89,20 @@ def _model(evaluation: EvaluationResults) -> str:
     if found:
         sentences.append(f"It found {joined(found)} lesions.")
     within = [
-        f"{number(value)} for {size}"
+        f"{number(dice.mean)} for {size} (n = {dice.n:,})"
         for size in SIZE_CLASSES
-        if math.isfinite(
-            value := known(
-                summary["size_classes"][size]["scores_with"]["dice"]["mean"]
+        if (
+            dice := summary_from(
+                summary["size_classes"][size]["scores_with"]["dice"]
             )
-        )
+        ).n
     ]
     if within:
-        sentences.append(f"Dice was {joined(within)} lesions.")
+        sentences.append(
+            "Over the patients who have lesions of a size class, the Dice of "
+            f"the class, which counts its false positives, was {joined(within)}"
+            " lesions."
+        )
     sentences.append(_volumes(summary["volume_agreement"]))
     return " ".join(sentences)
 
@@ -147,6 +151,7 @@ def _comparison(score: ScoreComparison, name: str) -> str:
         )
     best = score.best[0]
     others = []
+    test = "Wilcoxon-Holm" if len(tests.pairs) > 1 else "Wilcoxon"
     for pair in tests.pairs:
         if best not in (pair.first, pair.second):
             continue
@@ -156,7 +161,7 @@ def _comparison(score: ScoreComparison, name: str) -> str:
         others.append(
             f"{pair.second if is_first else pair.first} by "
             f"{number(sign * pair.mean_difference)} (95 % CI "
-            f"{number(bounds[0])} to {number(bounds[1])}; Wilcoxon-Holm "
+            f"{number(bounds[0])} to {number(bounds[1])}; {test} "
             f"{p_equals(pair.holm_p)})"
         )
     shared = "" if len(score.best) == 1 else " (with an equal mean of others)"

@@ -4,13 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wmh_keras.evaluation.results import EvaluationResults
-from wmh_keras.reporting.study import DataSummary, Study
-from wmh_keras.reporting.tables.formats import listed, plural
+from wmh_keras.reporting.study import DataSummary, Study, count_by_split
+from wmh_keras.reporting.tables.formats import (
+    joined,
+    listed,
+    p_value,
+    plural,
+)
+
+# Below it, intervals and tests are warned of.
+_FEW_PATIENTS = 10
+_FITTED = ("train", "validation")
 
 
 def collect_warnings(study: Study) -> tuple[str, ...]:
     """All warnings of all inputs, each once, in the order of the inputs."""
-    found = [*study.warnings]
+    found = [*_few_patients(study), *study.warnings]
     for evaluation in study.evaluations:
         summary = evaluation.summary
         found += [f"{evaluation.name}: {w}" for w in summary["warnings"]]
@@ -46,7 +55,40 @@ def data_warnings(
                 f"{plural(len(unknown), 'evaluated patient')} "
                 f"({listed(unknown, 5)}) are not in the data set of --data_dir"
             )
+        fitted = [
+            f"{count} in {split}"
+            for split, count in count_by_split(evaluations[0], data).items()
+            if split in _FITTED
+        ]
+        kind = evaluations[0].summary["evaluated"].get("kind")
+        if fitted and kind == "files":  # what a model has seen is known
+            warnings.append(
+                f"of the evaluated patients, the data set of --data_dir has "
+                f"{joined(fitted)}: the scores of a model that was trained on "
+                "it are not those of unseen patients"
+            )
     return tuple(warnings)
+
+
+def _few_patients(study: Study) -> list[str]:
+    """Tells what so few patients cannot show."""
+    count = len(study.subjects)
+    if count >= _FEW_PATIENTS:
+        return []
+    text = (
+        f"{plural(count, 'patient')}: bootstrap intervals of so few patients "
+        "are too narrow"
+    )
+    if study.comparison is not None:
+        # Every one of the 2^n signs is equally likely; two are extreme.
+        models = len(study.evaluations)
+        smallest = min(1.0, 2 * (models * (models - 1) // 2) / 2**count)
+        text += (
+            ", and the smallest p that Wilcoxon's test "
+            f"{'' if models == 2 else 'with Holm adjustment '}can give is "
+            f"{p_value(smallest)}"
+        )
+    return [text]
 
 
 def _problem(problem: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """All that a report is made from, read and checked."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,3 +51,15 @@ class Study:
     def subjects(self) -> tuple[str, ...]:
         """The patients, which all evaluations share."""
         return self.evaluations[0].subjects
+
+
+def count_by_split(
+    evaluation: EvaluationResults, data: DataSummary
+) -> dict[str, int]:
+    """Counts the evaluated patients that each split of a data set stores.
+
+    Patients that the data set does not know are in none.
+    """
+    splits = {c["subject_id"]: c["split"] for c in data.cases if c["split"]}
+    known = [splits[s] for s in evaluation.subjects if s in splits]
+    return dict(Counter(known))

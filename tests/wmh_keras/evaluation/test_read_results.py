@@ -102,6 +102,32 @@ def test_pictures_and_history_that_are_gone_are_done_without(folder):
     assert read.history is None
 
 
+def test_a_history_that_is_no_part_of_it_is_not_taken(folder):
+    summary = folder / "summary.json"
+    content = json.loads(summary.read_text())
+    del content["files"]["history.csv"]
+    summary.write_text(json.dumps(content))
+    assert read_evaluation(folder).history is None
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "by"),
+    [
+        ("per_patient.csv", r"0\.3\d+", "0.9"),
+        ("per_patient.csv", "precision,recall", "recall,precision"),
+        ("size_classes.csv", r",0,", ",7,"),
+        ("lesions.csv", "false", "true"),
+        ("curves.csv", r"roc,1e-06,.*", "roc,1e-06,0.5"),
+        ("history.csv", "epoch", "epochs"),
+    ],
+)
+def test_an_edited_number_contradicts_the_others(folder, file, pattern, by):
+    change(folder / file, pattern, by)
+    with pytest.raises(UserError) as caught:
+        read_evaluation(folder)
+    assert str(folder / file) in str(caught.value)
+
+
 def change(path, pattern, by):
     text = path.read_text(encoding="utf-8")
     changed = re.sub(pattern, by, text, count=1)

@@ -26,7 +26,14 @@ EVALUATED = {
 
 @pytest.fixture
 def write(make_result):
-    def write(folder, problems=(), warnings=(), pictures=(), **options):
+    def write(
+        folder,
+        problems=(),
+        warnings=(),
+        pictures=(),
+        predictions=(),
+        **options,
+    ):
         results = tuple(
             make_result(name, dice=1 / 3, auc=math.nan, counts=(1, 2, 3, 4))
             for name in "ab"
@@ -36,6 +43,9 @@ def write(make_result):
             (stage / "pictures").mkdir()
             for name in names.values():
                 (stage / "pictures" / name).write_text("new")
+            for name in predictions:
+                (stage / "predictions").mkdir(exist_ok=True)
+                (stage / "predictions" / f"{name}_mask.nii.gz").touch()
             write_results(
                 folder,
                 stage,
@@ -120,31 +130,81 @@ def test_the_same_evaluation_may_be_repeated_and_another_not(tmp_path, write):
     check_place(tmp_path, other, overwrite=True)
 
 
-def test_what_a_killed_evaluation_left_is_no_obstacle_and_goes(tmp_path, write):
-    header = ",".join(COLUMNS)
-    (tmp_path / "per_patient.csv").write_text(f"{header}\na,,,,1\n")
-    stage = tmp_path / ".tmp-0123-stage"
-    (stage / "pictures").mkdir(parents=True)
+@pytest.mark.parametrize("moved", range(6))
+def test_what_a_killed_evaluation_left_is_no_obstacle_and_goes(
+    tmp_path, write, monkeypatch, moved
+):
+    """Killed after each file that was moved into place."""
+    write(tmp_path, pictures="ab")
+    replace, count = os.replace, 0
+
+    def die(source, target):
+        nonlocal count
+        if "-stage" in str(source) and "-stage" not in str(target):
+            if count == moved:
+                raise KeyboardInterrupt
+            count += 1
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path, pictures="b")
+    assert not (tmp_path / "summary.json").exists()
+    (tmp_path / ".tmp-0123-stage/pictures").mkdir(parents=True)
     check_place(tmp_path, EVALUATED)
-    write(tmp_path)
-    assert not stage.exists()
+    write(tmp_path, pictures="b")
     assert files_in(tmp_path) == [
         "curves.csv",
         "lesions.csv",
         "per_patient.csv",
+        "pictures/sub-b.png",
         "size_classes.csv",
         "summary.json",
     ]
 
 
-def test_what_is_not_ours_is_not_replaced(tmp_path):
-    table = tmp_path / "lesions.csv"
-    table.write_text("mine")
-    with pytest.raises(UserError, match=r"lesions\.csv without"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lesions.csv",
+        "per_patient.csv",
+        "history.csv",
+        "pictures/sub-mine.png",
+        "predictions/x_mask.nii.gz",
+    ],
+)
+def test_what_is_not_ours_is_neither_replaced_nor_removed(
+    tmp_path, write, name
+):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=f"holds {name}, but no summary"):
         check_place(tmp_path, EVALUATED)
-    table.rename(tmp_path / "per_patient.csv")
-    with pytest.raises(UserError, match=r"per_patient\.csv without"):
-        check_place(tmp_path, EVALUATED)
+    check_place(tmp_path, EVALUATED, overwrite=True)
+    write(tmp_path, pictures="a")
+    is_result = name in ("lesions.csv", "per_patient.csv")
+    assert ((tmp_path / name).read_text() == "mine") != is_result
+    write(tmp_path)
+    assert (tmp_path / name).exists()
+
+
+def test_a_list_of_files_that_was_tampered_with_reaches_nothing(
+    tmp_path, write
+):
+    folder = tmp_path / "eval"
+    write(folder)
+    (tmp_path / "precious").touch()
+    (folder / "notes.txt").touch()
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["files"] |= {"../precious": "", "notes.txt": "", "summary.json": ""}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    write(folder)
+    assert (tmp_path / "precious").exists()
+    assert (folder / "notes.txt").exists()
+
+
+def test_other_places_are_refused(tmp_path):
     (tmp_path / "summary.json").write_text("[1]")
     with pytest.raises(UserError, match="another program"):
         check_place(tmp_path, EVALUATED)
@@ -158,10 +218,7 @@ def test_nothing_of_an_earlier_evaluation_stays(tmp_path, write):
     history = tmp_path / "epochs.csv"
     history.write_text("epoch\n1\n")
     folder = tmp_path / "eval"
-    write(folder, pictures="ab", history=history)
-    kept = folder / "predictions" / "a_mask.nii.gz"
-    kept.parent.mkdir()
-    kept.touch()
+    write(folder, pictures="ab", history=history, predictions="a")
     (folder / "pictures" / "my notes.txt").touch()
     assert (folder / "history.csv").read_text() == "epoch\n1\n"
     write(folder, pictures="b", keep_predictions=True)
@@ -172,8 +229,10 @@ def test_nothing_of_an_earlier_evaluation_stays(tmp_path, write):
         "pictures/sub-b.png",
         "predictions/a_mask.nii.gz",
     ]
+    write(folder, keep_predictions=True)
+    assert (folder / "predictions/a_mask.nii.gz").exists()
     write(folder)
-    assert not kept.parent.exists()
+    assert not (folder / "predictions").exists()
 
 
 @pytest.mark.parametrize("name", [layout.LESIONS_FILE, layout.SUMMARY_FILE])

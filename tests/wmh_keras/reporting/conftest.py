@@ -315,7 +315,6 @@ def make_summary(name, volumes):
                     },
                 },
                 "threshold": 0.5,
-                "min_lesion_mm3": 0.0,
                 "rules": {
                     "size": {
                         "unit": "mm3",

@@ -99,8 +99,9 @@ def test_methods_follow_the_rules_of_the_evaluation(study):
         "size": {"unit": "px_2d", "small_below": 5.0, "large_above": 50.0},
         "lesion_overlap": 0.25,
         "lesion_precision": "any",
+        "min_lesion_mm3": 6.0,
     }
-    evaluated |= {"threshold": None, "min_lesion_mm3": 6.0}
+    evaluated["threshold"] = None
     summary = {**evaluation.summary, "evaluated": evaluated}
     other = dataclasses.replace(evaluation, summary=summary)
     methods = text_of(

@@ -114,7 +114,8 @@ def draw_examples(study: Study) -> Illustration:
     caption = (
         f"Patients by Dice of {evaluation.name}: FLAIR above, below it the "
         "reference outlined in blue and the prediction in orange (dashed "
-        "in both where they coincide)."
+        "in both where they coincide). Of an even number, the median is the "
+        "better of the two in the middle."
     )
     return Illustration(NAME, TITLE, caption, figure)
 

@@ -8,7 +8,7 @@ from data_prep.size_classes import SIZE_CLASSES
 from wmh_keras.reporting.figures.illustration import Illustration
 from wmh_keras.reporting.figures.sheet import Box, Sheet
 from wmh_keras.reporting.figures.style import plural
-from wmh_keras.reporting.study import DataSummary, Study
+from wmh_keras.reporting.study import DataSummary, Study, count_by_split
 
 NAME = "figure_1_patient_flow"
 TITLE = "Figure 1. Patient flow"
@@ -48,11 +48,19 @@ def draw_patient_flow(study: Study) -> Illustration:
         top = max(box.bottom for box in boxes.values()) + _GAP
         source = boxes.get(_split_of(study))
         if source is None:
-            caption += (
-                " The evaluated patients do not come from one of these splits."
-            )
+            caption += _describe_origin(study)
     _draw_evaluated(sheet, study, source, top)
     return Illustration(NAME, TITLE, caption, sheet.to_figure())
+
+
+def _describe_origin(study: Study) -> str:
+    """Where evaluated patients come from that are not just one split."""
+    counts = count_by_split(study.evaluations[0], study.data)
+    parts = [f"{count:,} in {split}" for split, count in counts.items()]
+    others = len(study.subjects) - sum(counts.values())
+    if others or not parts:
+        parts.append(f"{others:,} in none of them")
+    return f" Of the evaluated patients, by their ids, {', '.join(parts)}."
 
 
 def left_out_reasons(cases: Sequence[Mapping[str, str]]) -> dict[str, int]:

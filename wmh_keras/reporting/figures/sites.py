@@ -65,7 +65,8 @@ def draw_sites(study: Study) -> Illustration:
     add_model_legend(figure, study)
     caption = (
         "One point a patient (scans of a patient at one site averaged); n is "
-        "the patients of a site. Boxes as in Figure S2."
+        "the patients of a site. The line is the median, a box has the "
+        "quartiles, from five patients on."
     )
     return Illustration(NAME, TITLE, caption, figure)
 

@@ -60,7 +60,10 @@ def head_to_head_table(study: Study) -> Table:
                     "Score",
                     *comparison.models,
                     "n",
-                    "Wilcoxon-Holm p",
+                    # With one pair there is nothing to adjust.
+                    "Wilcoxon p"
+                    if len(comparison.models) == 2
+                    else "Wilcoxon-Holm p",
                     "ANOVA p",
                 ),
                 [_row(score, comparison.models) for score in shown],

@@ -85,6 +85,8 @@ def _notes(study: Study) -> list[str]:
         "Means are over the patients who have a reference lesion of the "
         "class; the CSV also has those over all patients. The pooled recall "
         "is over the lesions of all patients together.",
+        "Lesion F1 joins the recall of the reference lesions of a size and the "
+        "precision of the predicted lesions of that size.",
     ]
     without = [
         e.name for e in study.evaluations if not e.summary["scores"]["auc"]["n"]

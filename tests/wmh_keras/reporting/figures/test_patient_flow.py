@@ -40,7 +40,7 @@ def test_the_evaluation_hangs_below_its_split(study):
         study.data, card=dict(study.data.card) | {"identity": "another"}
     )
     illustration = draw_patient_flow(dataclasses.replace(study, data=other))
-    assert "do not come from" in illustration.caption
+    assert "by their ids, 10 in test." in illustration.caption
     (axes,) = illustration.figure.axes
     x = {text.get_text(): text.get_position()[0] for text in axes.texts}
     assert x["Evaluated"] == x["Found"]
