@@ -19,6 +19,8 @@ _TILE_PIXELS = 300
 _GAP_PIXELS = 4
 _TOP_PIXELS = 60
 _BOTTOM_PIXELS = 30
+# Pages show the picture at less than its size, where thin lines fade.
+_LINE_PIXELS = 2
 _BACKGROUND = (16, 16, 16)
 # A picture for every patient of a large cohort: few greys keep it small.
 _GREYS = 64
@@ -52,7 +54,12 @@ def write_comparison(
       ValueError: a mask has another shape than the image.
     """
     tiles = draw_tiles(
-        flair, prediction, reference, count=_SLICES, width=_TILE_PIXELS
+        flair,
+        prediction,
+        reference,
+        count=_SLICES,
+        width=_TILE_PIXELS,
+        line=_LINE_PIXELS,
     )
     width, height = tiles[0].image.size
     step = width + _GAP_PIXELS

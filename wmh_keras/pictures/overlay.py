@@ -49,6 +49,7 @@ def draw_tiles(
     *,
     count: int = 8,
     width: int = 300,
+    line: int = 1,
 ) -> list[Tile]:
     """Draws the most telling slices, from inferior to superior.
 
@@ -64,6 +65,7 @@ def draw_tiles(
         blue, and in dashes of both colours where the outlines coincide.
       count: at most so many slices.
       width: of a tile, in pixels.
+      line: width of the outlines, in pixels; they lie inside the masks.
 
     Returns:
       Tiles of one size; fewer where the volume has fewer slices.
@@ -91,7 +93,7 @@ def draw_tiles(
         plane = _to_grey(planes[number, rows, columns], low, high)
         plain = _to_picture(plane, size)
         cuts = [array[number, rows, columns] for array in outlined]
-        image = _draw_outlines(plain, *cuts)
+        image = _draw_outlines(plain, line, *cuts)
         tiles.append(Tile(image, plain, number + 1, len(planes)))
     return tiles
 
@@ -189,14 +191,15 @@ def _to_picture(plane: np.ndarray, size: tuple[int, int]) -> Image.Image:
 
 def _draw_outlines(
     image: Image.Image,
+    line: int,
     prediction: np.ndarray,
     reference: np.ndarray | None = None,
 ) -> Image.Image:
     """Draws the borders of the masks; in turns where they are the same."""
     pixels = np.array(image)
-    border = _inner_border(prediction, image.size)
+    border = _inner_border(prediction, image.size, line)
     if reference is not None:
-        other = _inner_border(reference, image.size)
+        other = _inner_border(reference, image.size, line)
         pixels[other] = REFERENCE_COLOUR
         y, x = np.indices(border.shape, sparse=True)
         border &= ~other | ((x + y) // _DASH_PIXELS % 2 == 0)
@@ -204,17 +207,22 @@ def _draw_outlines(
     return Image.fromarray(pixels)
 
 
-def _inner_border(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the border of a region, one picture pixel wide, inside it."""
+def _inner_border(
+    plane: np.ndarray, size: tuple[int, int], line: int
+) -> np.ndarray:
+    """Returns the rim of a region, so many picture pixels, inside it."""
     region = Image.fromarray(_as_seen(plane).astype(np.uint8) * 255)
     region = np.asarray(region.resize(size, Image.Resampling.NEAREST)) > 0
-    padded = np.pad(region, 1)
-    inner = (
-        padded[:-2, 1:-1]
-        & padded[2:, 1:-1]
-        & padded[1:-1, :-2]
-        & padded[1:-1, 2:]
-    )
+    inner = region
+    for _ in range(line):
+        padded = np.pad(inner, 1)
+        inner = (
+            padded[:-2, 1:-1]
+            & padded[2:, 1:-1]
+            & padded[1:-1, :-2]
+            & padded[1:-1, 2:]
+            & inner
+        )
     return region & ~inner
 
 
