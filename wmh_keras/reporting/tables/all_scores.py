@@ -5,6 +5,7 @@ from typing import Any
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.study import Study
 from wmh_keras.reporting.tables.formats import (
+    SUMMARY_COLUMNS,
     interval,
     known,
     number,
@@ -26,16 +27,7 @@ _HEADER = (
 _COLUMNS = (
     "model",
     "score",
-    "mean",
-    "sd",
-    "median",
-    "q1",
-    "q3",
-    "ci_low",
-    "ci_high",
-    "n",
-    "n_nan",
-    "nan_volumes",
+    *SUMMARY_COLUMNS,
 )
 _WITHOUT_SPREAD = {
     "pooled_dice": "Dice of the pooled voxels",

@@ -7,7 +7,15 @@ from typing import Any
 from wmh_keras.statistics.summary import Summary
 
 UNKNOWN = "–"
+_NUMBERS = ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high")
+# What summary.json says of a score, as columns of a table's CSV.
+SUMMARY_COLUMNS = (*_NUMBERS, "n", "n_nan", "nan_volumes")
 _SIGNIFICANT = 0.05
+# Scores up to 1 have as many decimals or more; what has a unit and goes on
+# beyond 1 (ml, mm, %) has fewer.
+_SCORE_DECIMALS = 3
+# What differs from 1 by less is 1, computed in another order.
+_ROUNDING = 1e-12
 
 
 def known(value: object) -> float:
@@ -17,19 +25,24 @@ def known(value: object) -> float:
 
 def summary_from(block: Mapping[str, Any]) -> Summary:
     """The summary of a score out of summary.json."""
-    numbers = {
-        name: known(block[name])
-        for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high")
-    }
+    numbers = {name: known(block[name]) for name in _NUMBERS}
     return Summary(**numbers, n=int(block["n"]), n_nan=int(block["n_nan"]))
 
 
 def number(value: float, decimals: int = 3) -> str:
-    """A number with a fixed number of decimals, never "-0.000"."""
+    """A number with a fixed number of decimals, never "-0.000".
+
+    A score just below 1 is not printed as if nothing were wrong: 0.99998 with
+    four decimals is "> 0.9999". Numbers with one or two decimals, which may
+    have a unit, are rounded as usual.
+    """
     if not math.isfinite(value):
         return UNKNOWN
     # Adding 0 turns the -0.0 of rounding into 0.0.
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+    rounded = round(value, decimals) + 0.0
+    if decimals >= _SCORE_DECIMALS and rounded == 1 and value < 1 - _ROUNDING:
+        return f"> {1 - 10**-decimals:.{decimals}f}"
+    return f"{rounded:.{decimals}f}"
 
 
 def percent(share: float, decimals: int = 1) -> str:

@@ -4,7 +4,12 @@ from typing import Any
 
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.study import Study
-from wmh_keras.reporting.tables.formats import known, mean_sd, summary_from
+from wmh_keras.reporting.tables.formats import (
+    SUMMARY_COLUMNS,
+    known,
+    mean_sd,
+    summary_from,
+)
 from wmh_keras.reporting.tables.score_names import score_name
 from wmh_keras.reporting.tables.table import Part, Table
 
@@ -22,16 +27,7 @@ _COLUMNS = (
     "num_subjects",
     "num_volumes",
     "score",
-    "mean",
-    "sd",
-    "median",
-    "q1",
-    "q3",
-    "ci_low",
-    "ci_high",
-    "n",
-    "n_nan",
-    "nan_volumes",
+    *SUMMARY_COLUMNS,
 )
 _NAME = "table_s2_sites"
 _TITLE = "Table S2. Scores by site"

@@ -7,6 +7,7 @@ from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.report_rules import describe_rule
 from wmh_keras.reporting.study import Study
 from wmh_keras.reporting.tables.formats import (
+    SUMMARY_COLUMNS,
     known,
     mean_sd,
     part_of,
@@ -26,16 +27,7 @@ _COLUMNS = (
     "size_class",
     "score",
     "over",
-    "mean",
-    "sd",
-    "median",
-    "q1",
-    "q3",
-    "ci_low",
-    "ci_high",
-    "n",
-    "n_nan",
-    "nan_volumes",
+    *SUMMARY_COLUMNS,
     "part",
     "whole",
 )

@@ -42,6 +42,32 @@ def test_numbers():
     assert formats.known(None) != formats.known(None)
 
 
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0.99998, 4, "> 0.9999"),
+        (0.99994, 4, "0.9999"),
+        (0.9996, 3, "> 0.999"),
+        (0.9994, 3, "0.999"),
+        (1.0, 4, "1.0000"),
+        (1 - 1e-15, 4, "1.0000"),  # 1, but for rounding
+        (1.00002, 4, "1.0000"),
+        (-0.99998, 4, "-1.0000"),
+        (0.998, 2, "1.00"),  # millilitres
+        (0.97, 1, "1.0"),
+    ],
+)
+def test_a_score_below_1_is_not_printed_as_1(value, decimals, text):
+    assert formats.number(value, decimals) == text
+
+
+def test_a_mean_below_1_with_spread_and_interval():
+    summary = summarize([0.99999, 0.9999, 0.99999])
+    mean, bounds = formats.mean_sd_interval(summary, 4).split("\n")
+    assert mean == "> 0.9999 ± 0.0001"
+    assert bounds == "[0.9999, > 0.9999]"
+
+
 def test_a_single_value_has_no_spread():
     summary = summarize([0.5])
     assert formats.mean_sd_interval(summary) == "0.500"
