@@ -29,7 +29,10 @@ def define_rule_flags(flag_values: flags.FlagValues) -> None:
         ("large_above", LARGE_ABOVE_MM3, "Larger lesions are large"),
     ):
         flags.DEFINE_float(
-            name, value, f"{text}; a number in --lesion_unit.", flag_values=flag_values
+            name,
+            value,
+            f"{text}; a number in --lesion_unit.",
+            flag_values=flag_values,
         )
     flags.DEFINE_float(
         "lesion_overlap",

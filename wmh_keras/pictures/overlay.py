@@ -21,6 +21,8 @@ _WINDOW_PERCENTILES = (1, 99)
 # Share of the head, from below and above, that shows no white matter.
 _HEAD_MARGIN = 0.15
 _CROP_MARGIN_MM = 5.0
+# Rows and columns with a smaller share of the fullest one are background.
+_FEWEST_HEAD_SHARE = 0.02
 _WINDOW_VOXELS = 4_000_000
 _DASH_PIXELS = 5
 
@@ -86,8 +88,9 @@ def draw_tiles(
     planes = geometry.to_planes(flair.data)
     low, high = _window(planes, head)
     outlined = [geometry.to_planes(array) for array in masks]
-    numbers = choose_slices(np.any(outlined, axis=0), head, count)
-    rows, columns, size = _frame(head, geometry.spacing_mm, width)
+    lesions = np.any(outlined, axis=0)
+    numbers = choose_slices(lesions, head, count)
+    rows, columns, size = _frame(head, lesions, geometry.spacing_mm, width)
     tiles = []
     for number in numbers:
         plane = _to_grey(planes[number, rows, columns], low, high)
@@ -163,13 +166,19 @@ def _to_grey(plane: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _frame(
-    head: np.ndarray, spacing_mm: tuple[float, float, float], width: int
+    head: np.ndarray,
+    lesions: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    width: int,
 ) -> tuple[slice, slice, tuple[int, int]]:
     """Returns the rows and columns around the head, and a tile's size."""
     limits = []
     for axis, mm in ((1, spacing_mm[1]), (2, spacing_mm[0])):
         others = tuple({0, 1, 2} - {axis})
-        present = np.flatnonzero(head.any(axis=others))
+        # Bright specks in the air around it make no head.
+        voxels = head.sum(axis=others)
+        is_head = voxels > _FEWEST_HEAD_SHARE * voxels.max()
+        present = np.flatnonzero(is_head | lesions.any(axis=others))
         margin = int(np.ceil(_CROP_MARGIN_MM / mm))
         length = head.shape[axis]
         first, last = (present[0], present[-1]) if len(present) else (0, length)

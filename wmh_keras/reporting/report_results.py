@@ -78,8 +78,8 @@ def _model(evaluation: EvaluationResults) -> str:
     auc = summary_from(summary["scores"]["auc"])
     if auc.n:
         sentences.append(
-            f"The mean AUC was {number(auc.mean, 4)} (SD {number(auc.sd, 4)}, "
-            f"n = {auc.n:,})."
+            f"The mean AUC was {number(auc.mean, 4).replace('>', 'above')} "
+            f"(SD {number(auc.sd, 4)}, n = {auc.n:,})."
         )
     found = [
         f"{part_of(block['found_lesions'], block['reference_lesions'])} {size}"

@@ -68,6 +68,18 @@ def test_size_is_in_millimetres():
     assert tile.image.size == (300, round(300 * 52 / 40))
 
 
+def test_specks_in_the_air_do_not_widen_the_picture_but_lesions_do():
+    flair = block()
+    (plain,) = draw_tiles(flair, empty(flair), count=1, width=300)
+    flair.data[0, 0, :] = 400
+    mask = empty(flair)
+    (specks,) = draw_tiles(flair, mask, count=1, width=300)
+    assert specks.image.size == plain.image.size
+    mask[2, 28, 5] = 1
+    (wider,) = draw_tiles(flair, mask, count=1, width=300)
+    assert len(where(wider.image, PREDICTION_COLOUR))
+
+
 def test_outline_encloses_exactly_the_lesion():
     flair = block()
     mask = empty(flair)
