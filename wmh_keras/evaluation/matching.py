@@ -127,9 +127,17 @@ def _match(
     ]
     best = max(matched, key=len)  # of equals the first
     if not best:
+        reason = "no two files share a subject, a path or a name"
+        for folder, paths in ((references, expected), (others, given)):
+            for name, files in _group_by_stem(paths).items():
+                if len(files) > 1:
+                    reason = (
+                        f"{files[0]} and {files[1]} in {folder} are both named "
+                        f"{name}, so that names cannot tell files apart"
+                    )
         raise UserError(
-            f"{references} and {others}: no two files share a subject, a "
-            "path or a name; list the pairs in a table and give it as --pairs"
+            f"{references} and {others}: {reason}; list the pairs in a table "
+            "and give it as --pairs"
         )
     for other in matched:
         for path, partner in other.items():
@@ -141,6 +149,13 @@ def _match(
                     "and give it as --pairs"
                 )
     return best
+
+
+def _group_by_stem(paths: Sequence[str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        groups.setdefault(file_names.plain_stem(path), []).append(path)
+    return groups
 
 
 def _match_by(

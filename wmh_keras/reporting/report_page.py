@@ -10,23 +10,16 @@ from collections.abc import Sequence
 
 from data_prep.version import __version__
 from wmh_keras.reporting.page import DISCLAIMER
+from wmh_keras.reporting.report_cards import render_key_numbers
 from wmh_keras.reporting.report_style import STYLE
 from wmh_keras.reporting.report_tables import render_note, render_table
 from wmh_keras.reporting.report_text import TextSection
 from wmh_keras.reporting.study import Study
-from wmh_keras.reporting.tables.formats import (
-    mean_sd,
-    number,
-    percent,
-    plural,
-    summary_from,
-)
-from wmh_keras.reporting.tables.score_names import score_name
+from wmh_keras.reporting.tables.formats import plural
 from wmh_keras.reporting.tables.table import Table
 
 # More warnings than that are folded behind the first ones.
 _MOST_WARNINGS = 12
-_KEY_SCORES = ("dice", "precision", "recall", "lesion_dice", "auc")
 _OF_THE_PAPER = tuple("12345")
 
 
@@ -89,7 +82,7 @@ def render_report(
         cohort=html.escape(_cohort(study)),
         disclaimer=html.escape(DISCLAIMER),
         warnings=_render_warnings(warnings),
-        key=_render_key_numbers(study),
+        key=render_key_numbers(study),
         contents=_render_contents(groups),
         groups="\n".join(_render_group(name, items) for name, items in groups),
         manuscript=_render_manuscript(manuscript),
@@ -127,41 +120,6 @@ def _render_warnings(warnings: Sequence[str]) -> str:
     return (
         '<section class="warnings" id="warnings">'
         f"<h2>{plural(len(warnings), 'warning')}</h2>{''.join(parts)}</section>"
-    )
-
-
-def _render_key_numbers(study: Study) -> str:
-    cards = []
-    for evaluation in study.evaluations:
-        scores = evaluation.summary["scores"]
-        rows = [
-            (
-                score_name(score).text,
-                mean_sd(
-                    summary_from(scores[score]), score_name(score).decimals
-                ),
-            )
-            for score in _KEY_SCORES
-        ]
-        ratings = study.ratings
-        if ratings is not None and ratings.model == evaluation.name:
-            rows.append(
-                ("Accepted by raters", percent(ratings.acceptance_rate()))
-            )
-            rows.append(("Kendall's W", number(ratings.agreement.kendall_w)))
-        lines = "".join(
-            f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-            for name, value in rows
-        )
-        cards.append(
-            f'<div class="card"><h3>{html.escape(evaluation.name)}</h3>'
-            f"<dl>{lines}</dl></div>"
-        )
-    return (
-        f'<div class="key">{"".join(cards)}</div>'
-        '<p class="soft">Mean ± SD over patients. Table 4 has intervals'
-        f"{'' if study.comparison is None else ' and tests'}, Table S1 every "
-        "score.</p>"
     )
 
 

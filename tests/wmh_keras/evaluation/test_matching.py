@@ -196,6 +196,15 @@ def test_nothing_in_common(tmp_path):
         match(tmp_path, ["x_mask.nii.gz"], ["y_mask.nii.gz"])
 
 
+def test_two_files_of_one_name_are_told_of(tmp_path):
+    with pytest.raises(UserError, match=r"b\.nii.*p are both named b, so"):
+        match(
+            tmp_path,
+            ["a.nii.gz", "b.nii.gz"],
+            ["a.nii.gz.nii", "b.nii", "b_mask.nii"],
+        )
+
+
 def test_missing_and_empty_folders(tmp_path):
     make_files(tmp_path / "r", "x_mask.nii.gz")
     with pytest.raises(UserError, match="p: expected a folder"):
