@@ -293,6 +293,24 @@ def test_another_folder_is_not_touched(evaluations, tmp_path, quick, capsys):
     assert report(*other) == 1
 
 
+@pytest.mark.parametrize(
+    "name", ["report.html", "tables/table_mine.csv", "figures/figure_1.png"]
+)
+def test_another_program_s_files_are_not_taken_for_its_own(
+    evaluations, tmp_path, quick, capsys, name
+):
+    out = tmp_path / "R"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("<html>mine</html>")
+    flags = folders(evaluations, "a"), f"--output_dir={out}"
+    assert report(*flags) == 1
+    assert name in capsys.readouterr().err
+    assert (out / name).read_text() == "<html>mine</html>"
+    assert report(*flags, "--overwrite") == 0
+    kept = (out / name).read_text() == "<html>mine</html>"
+    assert kept == (name != "report.html")
+
+
 def test_a_report_that_is_stopped_leaves_no_record(
     evaluations, tmp_path, quick, monkeypatch
 ):

@@ -8,6 +8,7 @@
 Where report.json is, the rest is complete.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ TABLES_FOLDER = "tables"
 FIGURES_FOLDER = "figures"
 FORMAT = 1
 _MOST_NAMED = 5
+# Stands near the top of every page: tells it from another program's.
+PAGE_MARK = '<meta name="generator" content="wmh-report">'
+_MARK_WITHIN = 2000
 _PATTERNS = (
-    (TABLES_FOLDER, "table_*.csv"),
-    (FIGURES_FOLDER, "figure_*.png"),
-    (FIGURES_FOLDER, "figure_*.svg"),
+    (TABLES_FOLDER, re.compile(r"table_s?\d+_[a-z_]+\.csv")),
+    (FIGURES_FOLDER, re.compile(r"figure_s?\d+[a-z]?_[a-z_]+\.(png|svg)")),
 )
 
 
@@ -79,10 +82,18 @@ def clear(folder: Path) -> None:
 
 
 def _own(folder: Path) -> Iterator[Path]:
-    if (folder / PAGE_FILE).is_file():
-        yield folder / PAGE_FILE
+    page = folder / PAGE_FILE
+    if page.is_file() and _is_marked(page):
+        yield page
     for place, pattern in _PATTERNS:
-        yield from (p for p in (folder / place).glob(pattern) if p.is_file())
+        for path in (folder / place).glob("*"):
+            if path.is_file() and pattern.fullmatch(path.name):
+                yield path
+
+
+def _is_marked(page: Path) -> bool:
+    with open(page, encoding="utf-8", errors="replace") as stream:
+        return PAGE_MARK in stream.read(_MARK_WITHIN)
 
 
 def _foreign(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from data_prep.version import __version__
 from wmh_keras.reporting.page import DISCLAIMER
 from wmh_keras.reporting.report_cards import render_key_numbers
+from wmh_keras.reporting.report_folder import PAGE_MARK
 from wmh_keras.reporting.report_style import STYLE
 from wmh_keras.reporting.report_tables import render_note, render_table
 from wmh_keras.reporting.report_text import TextSection
@@ -77,6 +78,7 @@ def render_report(
         ),
     ]
     return _PAGE.format(
+        mark=PAGE_MARK,
         title=html.escape(title),
         style=STYLE,
         cohort=html.escape(_cohort(study)),
@@ -185,6 +187,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
 img-src data:; style-src 'unsafe-inline'">
+{mark}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
