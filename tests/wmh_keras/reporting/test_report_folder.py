@@ -2,7 +2,7 @@ import pytest
 
 from data_prep.errors import UserError
 from data_prep.files import write_json
-from wmh_keras.reporting.report_folder import check_place, clear
+from wmh_keras.reporting.report_folder import PAGE_MARK, check_place, clear
 
 INPUTS = {"evaluations": ["a", "b"], "ratings": None, "data_dir": None}
 
@@ -30,7 +30,8 @@ def test_a_file(tmp_path):
     "name", ["notes.txt", "tables/mine.csv", "figures/figure_1.pdf", "more/x"]
 )
 def test_something_else_is_refused_and_left_alone(tmp_path, name):
-    write(tmp_path, name, "report.html", "figures/figure_9_old.png")
+    write(tmp_path, name, "figures/figure_9_old.png")
+    (tmp_path / "report.html").write_text(f"<head>{PAGE_MARK}</head>")
     with pytest.raises(UserError, match=r"found .*--overwrite"):
         check_place(tmp_path, INPUTS)
     check_place(tmp_path, INPUTS, overwrite=True)
