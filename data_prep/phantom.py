@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 
 from data_prep.files import write_json, write_text
-from data_prep.nifti import write_image, write_mask
+from data_prep.nifti_writing import write_image, write_mask
 from data_prep.volume import Volume
 
 # Semi-axes in mm: right, anterior, superior.

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 
 from data_prep.errors import VolumeError
-from data_prep.nifti import (
-    nifti_stem,
-    read_mask,
-    read_volume,
-    write_mask,
-    write_probability,
-)
+from data_prep.nifti import nifti_stem, read_mask, read_volume
+from data_prep.nifti_writing import write_mask, write_probability
 from data_prep.volume import Volume, check_same_grid
 
 AFFINE = np.array(

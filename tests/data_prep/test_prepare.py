@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from data_prep.files import read_csv, read_json, write_csv
-from data_prep.nifti import write_image, write_mask
+from data_prep.nifti_writing import write_image, write_mask
 from data_prep.prepare import cli
 from data_prep.volume import Volume
 

@@ -18,7 +18,8 @@ from data_prep.cases.case import Case
 from data_prep.dataset.plan import PLAN_FILE, PreparationPlan
 from data_prep.files import write_json
 from data_prep.geometry import SliceGeometry
-from data_prep.nifti import read_mask, read_volume, write_image, write_mask
+from data_prep.nifti import read_mask, read_volume
+from data_prep.nifti_writing import write_image, write_mask
 from data_prep.preprocess import PreprocessConfig, volume_to_slices
 from data_prep.volume import Volume
 

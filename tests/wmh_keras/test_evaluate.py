@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from data_prep.nifti import write_image, write_mask
+from data_prep.nifti_writing import write_image, write_mask
 from data_prep.volume import Volume
 from wmh_keras.evaluate import cli
 from wmh_keras.evaluation.read_results import read_evaluation

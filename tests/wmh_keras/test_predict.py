@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from data_prep.files import locked_folder, write_json
-from data_prep.nifti import read_mask, read_volume, write_image
+from data_prep.nifti import read_mask, read_volume
+from data_prep.nifti_writing import write_image
 from wmh_keras.predict import cli
 from wmh_keras.prediction.summary import VOLUME_COLUMNS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.errors import UserError
-from data_prep.nifti import write_mask, write_probability
+from data_prep.nifti_writing import write_mask, write_probability
 from wmh_keras.datasets import StoredVolume, VolumeRecord
 from wmh_keras.evaluation.layout import MASK_SUFFIX, PROBABILITY_SUFFIX
 from wmh_keras.evaluation.patient import evaluate_patient

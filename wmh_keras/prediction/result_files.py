@@ -11,7 +11,7 @@ from data_prep.files import (
     write_atomically,
     write_csv,
 )
-from data_prep.nifti import write_mask, write_probability
+from data_prep.nifti_writing import write_mask, write_probability
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
 from wmh_keras.pictures.overlay import draw_tiles

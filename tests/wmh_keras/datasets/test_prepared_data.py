@@ -13,7 +13,8 @@ from data_prep.dataset.data_folder import build_data_folder
 from data_prep.dataset.plan import PreparationPlan
 from data_prep.dataset.side_files import write_side_files
 from data_prep.errors import UserError
-from data_prep.nifti import read_mask, read_volume, write_image, write_mask
+from data_prep.nifti import read_mask, read_volume
+from data_prep.nifti_writing import write_image, write_mask
 from data_prep.preprocess import PreprocessConfig, volume_to_slices
 from data_prep.volume import Volume
 from wmh_keras.datasets import StoredVolume, open_prepared_data

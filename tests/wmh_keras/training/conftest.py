@@ -20,7 +20,7 @@ def small_data_dir(tmp_path_factory) -> Path:
     """Slices of side 32: six heads of six slices, three of them to fit."""
     from data_prep import prepare
     from data_prep.files import write_csv
-    from data_prep.nifti import write_image, write_mask
+    from data_prep.nifti_writing import write_image, write_mask
     from data_prep.phantom import PhantomConfig, make_phantom
 
     folder = tmp_path_factory.mktemp("small")
