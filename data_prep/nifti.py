@@ -1,6 +1,5 @@
 """NIfTI files, read: the only place that opens images."""
 
-import gzip
 import math
 import os
 import zlib
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip, isal_zlib
 from nibabel.wrapstruct import WrapStructError
 
 from data_prep.errors import VolumeError
@@ -22,6 +22,7 @@ _UNREADABLE = (
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
     WrapStructError,
+    isal_zlib.error,
     zlib.error,
 )
 # More than any scanner gives: 2048 × 2048 × 1024. Damaged headers ask for it.
@@ -119,7 +120,7 @@ def _load(path: str | os.PathLike) -> nib.Nifti1Image:
         return nib.load(path)
     # To the end, which checks length and checksum: nibabel stops at the last
     # voxel, and a damaged file would give a wrong image without a word.
-    with gzip.open(path) as stream:
+    with igzip.open(path) as stream:
         content = stream.read()
     is_second = content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
     kind = nib.Nifti2Image if is_second else nib.Nifti1Image

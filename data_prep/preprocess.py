@@ -143,7 +143,10 @@ def volume_to_slices(
         stds.append(std)
     mask_planes = None if mask is None else geometry.to_planes(mask.data)
     return PreparedVolume(
-        slices=np.stack(channels, axis=-1),
+        # Stacking copies, which a single channel does not need.
+        slices=np.stack(channels, axis=-1)
+        if len(channels) > 1
+        else channels[0][..., np.newaxis],
         mask=None
         if mask_planes is None
         else np.ascontiguousarray(geometry.mask_to_slices(mask_planes)),
