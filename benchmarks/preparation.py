@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from preparation_scans import KINDS, SMALL_KIND, write_scans
+from preparation_scans import BENCHMARKED, KINDS, MANY, write_scans
 
 OURS, ONE_THREAD = "wmh-prepare", "wmh-prepare, 1 thread"
 PLAIN = "straightforward"
@@ -48,6 +48,13 @@ def main() -> None:
     if arguments.measure:
         _measure(*arguments.measure, arguments.side)
         return
+    if arguments.make:
+        folder, kind, number = arguments.make
+        write_scans(Path(folder), KINDS[kind], int(number))
+        return
+    if arguments.agreement:
+        print(_format_agreement(Path(arguments.agreement)))
+        return
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         if arguments.memory:
             _show_memory(Path(scratch))
@@ -56,10 +63,10 @@ def main() -> None:
             _compare(Path(arguments.input), Path(scratch), arguments, "input")
             return
         per_kind = 3 if arguments.small else 8
-        for name, kind in KINDS.items():
-            number = per_kind * 2 if "182" not in name else per_kind
+        for name in BENCHMARKED:
+            number = per_kind if name.endswith("182") else per_kind * 2
             scans = Path(scratch, name)
-            write_scans(scans, kind, number, "s")
+            _run("--make", scans, name, number)
             _compare(scans, Path(scratch), arguments, f"{number} x {name}")
             shutil.rmtree(scans)
 
@@ -74,8 +81,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--small", action="store_true", help="a quick look")
     parser.add_argument("--memory", action="store_true", help="see above")
     parser.add_argument("--scratch", help="folder for what is written")
-    # What the program starts itself with: version, scans, output.
+    # What the program starts itself with: version, scans, output; scans, kind,
+    # number; outputs.
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--agreement", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -110,12 +120,19 @@ def _compare(
     print(f"medians of {repeats}; ratio: {PLAIN} / this\n", flush=True)
 
 
-def _run(version: str, scans: Path, out: Path, side: int) -> dict:
+def _run_version(version: str, scans: Path, out: Path, side: int) -> dict:
+    text = _run(f"--side={side}", "--measure", version, scans, out)
+    return json.loads(text.splitlines()[-1])
+
+
+def _run(*arguments: object) -> str:
+    """Starts this program again; what it prints.
+
+    Nothing large is done in the first process: a child's peak memory begins
+    with its parent's.
+    """
     done = subprocess.run(
-        [
-            *(sys.executable, __file__, f"--side={side}"),
-            *("--measure", version, str(scans), str(out)),
-        ],
+        [sys.executable, __file__, *map(str, arguments)],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True,
         text=True,
@@ -123,7 +140,7 @@ def _run(version: str, scans: Path, out: Path, side: int) -> dict:
     )
     if done.returncode:
         sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout.strip()
 
 
 def _measure(version: str, scans: str, out: str, side: int) -> None:
@@ -246,12 +263,12 @@ def _format_agreement(out: Path) -> str:
 
 
 def _show_memory(scratch: Path) -> None:
-    print(f"volumes of {SMALL_KIND[0]}, side 192")
+    print(f"volumes of {MANY}, side 192")
     for number in (10, 100, 1000):
         scans = scratch / f"scans{number}"
-        write_scans(scans, SMALL_KIND, number, "s")
+        _run("--make", scans, MANY, number)
         out = scratch / "out"
-        measured = _run(OURS, scans, out, 192)
+        measured = _run_version(OURS, scans, out, 192)
         size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
         print(
             f"{number:5} volumes: peak {measured['peak_gb']:.2f} GB, "

@@ -12,23 +12,22 @@ KINDS = {
     "256x256x20": ((256, 256, 20), (0.9, 0.9, 7.0)),
     "512x512x30": ((512, 512, 30), (0.45, 0.45, 5.0)),
     "182x218x182": ((182, 218, 182), (1.0, 1.0, 1.0)),
+    "128x128x20": ((128, 128, 20), (1.8, 1.8, 7.0)),
 }
-SMALL_KIND = ((128, 128, 20), (1.8, 1.8, 7.0))
+*BENCHMARKED, MANY = KINDS
 
 
 def write_scans(
     folder: Path,
     kind: tuple[tuple[int, int, int], tuple[float, float, float]],
     number: int,
-    prefix: str,
 ) -> None:
     """Writes scans of one size: one head, and noise of each its own.
 
     Args:
-      folder: gets `PREFIX0000/FLAIR.nii.gz` and `mask.nii.gz`, and so on.
+      folder: gets `s0000/FLAIR.nii.gz`, `s0000/mask.nii.gz`, and so on.
       kind: shape and spacing.
       number: of scans.
-      prefix: of the subjects' names.
     """
     shape, spacing_mm = kind
     image, mask = make_phantom(
@@ -39,7 +38,7 @@ def write_scans(
     for index in range(number):
         noise = random.normal(0, 4, shape) * is_head
         data = np.rint(np.where(is_head, image.data, 0) + noise)
-        own = folder / f"{prefix}{index:04d}"
+        own = folder / f"s{index:04d}"
         own.mkdir(parents=True)
         for name, array in (
             ("FLAIR", data.clip(0).astype(np.int16)),
