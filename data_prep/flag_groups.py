@@ -29,6 +29,36 @@ def define_input_flags(flag_values: flags.FlagValues) -> None:
     )
 
 
+def define_image_flag(flag_values: flags.FlagValues) -> None:
+    """Defines --image=ROLE=FILE, for the further images of a single file."""
+    flags.DEFINE_multi_string(
+        "image",
+        [],
+        "Where --input is one NIfTI file and the model takes more than the "
+        "FLAIR: ROLE=FILE, such as t1=T1.nii.gz, once for each further image.",
+        flag_values=flag_values,
+    )
+
+
+def images_from(flag_values: flags.FlagValues) -> dict[str, str]:
+    """Returns what --image says, role to file.
+
+    Raises:
+      UsageError: not of the form ROLE=FILE, or a role twice.
+    """
+    images: dict[str, str] = {}
+    for text in flag_values.image:
+        role, _, file = text.partition("=")
+        if not role or not file:
+            raise UsageError(
+                f"--image={text}: expected ROLE=FILE, such as t1=T1.nii.gz"
+            )
+        if role in images:
+            raise UsageError(f"--image: {role} is given twice")
+        images[role] = file
+    return images
+
+
 def define_preprocess_flags(flag_values: flags.FlagValues) -> None:
     """Defines how slices are prepared: channels, side, padding and so on."""
     defaults = PreprocessConfig()
