@@ -139,7 +139,7 @@ def images_of_flair(
         return [i for i in beside if _who(i, roles) == who], flair.parent
     parts = flair.relative_to(root).parts
     top = root / parts[0]
-    if len(parts) > 2 and sum(f.is_relative_to(top) for f in flairs) == 1:
+    if len(parts) > 1 and sum(f.is_relative_to(top) for f in flairs) == 1:
         return [image for image in images if image.is_relative_to(top)], top
     return beside, flair.parent
 
