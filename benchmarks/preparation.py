@@ -99,8 +99,10 @@ def _compare(
             print(f"{title}: {version}, {repeat + 1}/{repeats}", flush=True)
             out = scratch / "out" / version
             shutil.rmtree(out, ignore_errors=True)
-            measured[version].append(_run(version, scans, out, arguments.side))
-    print(_format_agreement(scratch / "out"), flush=True)
+            measured[version].append(
+                _run_version(version, scans, out, arguments.side)
+            )
+    print(_run("--agreement", scratch / "out"), flush=True)
     shutil.rmtree(scratch / "out")
     plain = statistics.median(m["wall"] for m in measured[PLAIN])
     volumes = measured[OURS][0]["volumes"]
