@@ -1,5 +1,6 @@
 """What is to be prepared, how it is read, and what it is identified by."""
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -61,8 +62,8 @@ class PreparationPlan:
         ]
         if not placed:
             raise UserError("no case is left to prepare")
-        ids = [case.volume_id for case in placed]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
+        ids = collections.Counter(case.volume_id for case in placed)
+        twice = sorted(name for name, count in ids.items() if count > 1)
         if twice:
             raise UserError(f"volumes of one name: {', '.join(twice)}")
         splits = order_splits({case.split for case in placed})
