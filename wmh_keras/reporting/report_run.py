@@ -98,8 +98,9 @@ def _write_figures(folder: Path, study: Study) -> Iterator[FigureEntry]:
 
 
 def _write_figure(folder: Path, illustration: Illustration) -> FigureEntry:
-    source = ""
+    source, inches = "", 0.0
     if illustration.figure is not None:
+        inches = float(illustration.figure.get_figwidth())
         png, svg = save_figure(illustration.figure, folder / illustration.name)
         if svg.stat().st_size <= _LARGEST_SVG_BYTES:
             source = _data_uri(svg, "image/svg+xml")
@@ -111,6 +112,7 @@ def _write_figure(folder: Path, illustration: Illustration) -> FigureEntry:
         caption=illustration.caption,
         missing=illustration.missing,
         source=source,
+        inches=inches,
     )
 
 
