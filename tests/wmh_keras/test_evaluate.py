@@ -183,11 +183,13 @@ def test_skip_invalid_goes_on_and_says_without_whom(folders, capsys):
     assert str(path) in capsys.readouterr().out
 
 
-def test_skip_invalid_with_nothing_left_writes_nothing(folders):
+def test_skip_invalid_with_nothing_left_writes_nothing(folders, capsys):
     for path in (folders / "p").rglob("*.nii.gz"):
         path.write_bytes(b"no image")
     assert evaluate(*files_flags(folders), "--skip_invalid") == 1
     assert not (folders / "out").exists()
+    # No advice to do what was done.
+    assert "--skip_invalid" not in capsys.readouterr().err
 
 
 def test_probabilities_fill_the_auc(folders):

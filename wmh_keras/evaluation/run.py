@@ -181,7 +181,7 @@ def _finish(
     history: Path | None = None,
 ) -> Evaluation:
     if not output.skip_invalid or not outcome.results:
-        raise_problems(outcome.problems)
+        raise_problems(outcome.problems, skipping=output.skip_invalid)
     # One order, wherever the volumes come from: tables can then be compared.
     rows = sorted(outcome.results, key=lambda result: result.key.identity)
     outcome = dataclasses.replace(outcome, results=tuple(rows))
