@@ -2,7 +2,8 @@
 
 The steps, in the paper's order: canonical orientation (RAS+), in-plane voxels
 made square where they are not, padding to a square, then either resizing up
-to the wanted side or cutting out the centre. `SliceGeometry` keeps the numbers
+to the wanted side or cutting out the centre (or, by choice, resizing down).
+`SliceGeometry` keeps the numbers
 of one volume; the object that takes a volume to slices takes the slices back.
 """
 
@@ -17,6 +18,7 @@ from data_prep.volume import Volume
 
 # In-plane spacings that differ by less are rounding in the header.
 _SPACING_TOLERANCE = 0.01
+OVERSIZES = ("crop", "resize")
 _CANONICAL = nib.orientations.axcodes2ornt("RAS")
 
 
@@ -38,6 +40,8 @@ class SliceGeometry:
       pad_before: rows and columns added before, up to a square.
       padded_side: side of the padded square.
       side: side of the prepared slice.
+      oversize: what is done where the padded square is larger than that:
+        "crop" or "resize".
     """
 
     native_shape: tuple[int, int, int]
@@ -50,16 +54,27 @@ class SliceGeometry:
     pad_before: tuple[int, int]
     padded_side: int
     side: int
+    oversize: str = OVERSIZES[0]
+
+    @property
+    def is_cropped(self) -> bool:
+        """Whether the rim of the padded square is cut off."""
+        return self.padded_side > self.side and self.oversize == "crop"
+
+    @property
+    def is_shrunk(self) -> bool:
+        """Whether the padded square is resized to a smaller one."""
+        return self.padded_side > self.side and self.oversize == "resize"
 
     @property
     def crop_before(self) -> int:
         """Rows, and columns, cut off before the prepared slice."""
-        return max(self.padded_side - self.side, 0) // 2
+        return (self.padded_side - self.side) // 2 if self.is_cropped else 0
 
     @property
     def scale(self) -> float:
         """Prepared pixels for each padded pixel; 1 where it was cropped."""
-        return max(self.side / self.padded_side, 1.0)
+        return 1.0 if self.is_cropped else self.side / self.padded_side
 
     @property
     def is_resampled(self) -> bool:
@@ -67,8 +82,15 @@ class SliceGeometry:
         return self.scale != 1 or self.square_pixels != self.plane
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON types."""
-        return dataclasses.asdict(self)
+        """Returns the fields as JSON types.
+
+        `oversize` came later than the first data sets, and is left out where
+        it has its default: their records stay the same to the last byte.
+        """
+        fields = dataclasses.asdict(self)
+        if self.oversize == OVERSIZES[0]:
+            del fields["oversize"]
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "SliceGeometry":
@@ -95,6 +117,8 @@ class SliceGeometry:
     ) -> np.ndarray:
         """Prepares an image, with linear interpolation.
 
+        Where it becomes smaller, `resize_antialiased` leaves no voxel out.
+
         Args:
           planes: (z, h, w) float32.
           pad_value: fills the square.
@@ -104,17 +128,19 @@ class SliceGeometry:
         """
         planes = resize_linear(planes, self.square_pixels)
         planes = self._pad(planes, pad_value)
-        if self.padded_side < self.side:
-            return resize_linear(planes, (self.side, self.side))
-        return self._crop(planes)
+        if self.is_cropped:
+            return self._crop(planes)
+        if self.is_shrunk:
+            return resize_antialiased(planes, (self.side, self.side))
+        return resize_linear(planes, (self.side, self.side))
 
     def mask_to_slices(self, planes: np.ndarray) -> np.ndarray:
         """Prepares a mask, (z, h, w) to (z, side, side), by nearest voxel."""
         planes = resize_nearest(planes, self.square_pixels)
         planes = self._pad(planes, 0)
-        if self.padded_side < self.side:
-            return resize_nearest(planes, (self.side, self.side))
-        return self._crop(planes)
+        if self.is_cropped:
+            return self._crop(planes)
+        return resize_nearest(planes, (self.side, self.side))
 
     def slices_to_planes(self, slices: np.ndarray) -> np.ndarray:
         """Takes prepared slices back, with linear interpolation.
@@ -126,12 +152,12 @@ class SliceGeometry:
           (z, h, w) float32 in the canonical planes; 0 where the centre crop
           had cut off.
         """
-        if self.padded_side < self.side:
-            square = resize_linear(slices, (self.padded_side,) * 2)
-        else:
+        if self.is_cropped:
             after = self.padded_side - self.side - self.crop_before
             margin = (self.crop_before, after)
             square = np.pad(slices, ((0, 0), margin, margin))
+        else:
+            square = resize_linear(slices, (self.padded_side,) * 2)
         top, left = self.pad_before
         height, width = self.square_pixels
         inner = square[:, top : top + height, left : left + width]
@@ -161,7 +187,7 @@ class SliceGeometry:
         centre = (np.arange(native) + 0.5) * square / native + before
         end = self.crop_before + self.side
         return (centre >= self.crop_before) & (
-            (centre < end) | (self.padded_side <= self.side)
+            (centre < end) | (not self.is_cropped)
         )
 
     def _pad(self, planes: np.ndarray, value: float) -> np.ndarray:
@@ -175,12 +201,15 @@ class SliceGeometry:
         return square[:, inside, inside]
 
 
-def slice_geometry(volume: Volume, side: int) -> SliceGeometry:
+def slice_geometry(
+    volume: Volume, side: int, oversize: str = OVERSIZES[0]
+) -> SliceGeometry:
     """Works out the geometry for one volume.
 
     Args:
       volume: shape and affine count, the values do not.
       side: height and width of the prepared slices.
+      oversize: "crop" or "resize", what is done with larger ones.
 
     Returns:
       The geometry.
@@ -202,6 +231,7 @@ def slice_geometry(volume: Volume, side: int) -> SliceGeometry:
         pad_before=tuple((padded_side - n) // 2 for n in square),
         padded_side=padded_side,
         side=side,
+        oversize=oversize,
     )
 
 
@@ -227,6 +257,29 @@ def resize_linear(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return planes
 
 
+def resize_antialiased(
+    planes: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Resizes planes bilinearly to a smaller shape, every pixel counted.
+
+    The convention is that of `tf.image.resize` with antialiasing: the weights
+    are a triangle around the output pixel's centre that is as many times
+    wider as the plane becomes smaller.
+
+    Args:
+      planes: (z, h, w) float32.
+      shape: the new (h, w), no larger.
+
+    Returns:
+      (z, *shape) float32.
+    """
+    rows, columns = (
+        _triangle_weights(old, new)
+        for old, new in zip(planes.shape[1:], shape, strict=True)
+    )
+    return rows @ planes @ columns.T
+
+
 def resize_nearest(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Resizes planes (z, h, w) to (z, *shape) by the nearest pixel centre."""
     for axis, size in ((1, shape[0]), (2, shape[1])):
@@ -250,6 +303,18 @@ def _linear_weights(old: int, new: int) -> np.ndarray:
     weights[rows, lower] = 1 - fraction
     weights[rows, np.minimum(lower + 1, old - 1)] += fraction
     weights = weights.astype(np.float32)
+    weights.flags.writeable = False
+    return weights
+
+
+@functools.lru_cache(maxsize=64)
+def _triangle_weights(old: int, new: int) -> np.ndarray:
+    """Returns (new, old) float32 for new <= old; rows add up to 1."""
+    factor = old / new
+    centre = (np.arange(new) + 0.5) * factor
+    distance = np.abs(np.arange(old) + 0.5 - centre[:, np.newaxis])
+    weights = np.maximum(1 - distance / factor, 0)
+    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     weights.flags.writeable = False
     return weights
 

@@ -31,6 +31,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_new", 1, "Heads without masks.", 0, flag_values=flag_values
     )
+    flags.DEFINE_boolean(
+        "with_t1",
+        False,
+        "Write a T1 beside each FLAIR, on its grid, for --channels=flair,t1.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "seed",
         0,
@@ -50,7 +56,10 @@ def main(flag_values: flags.FlagValues) -> int:
             f"--output_dir or remove this one"
         )
     phantom.write_cohort(
-        output_dir / "cohort", flag_values.num_subjects, flag_values.seed
+        output_dir / "cohort",
+        flag_values.num_subjects,
+        flag_values.seed,
+        with_t1=flag_values.with_t1,
     )
     for index in range(flag_values.num_new):
         _, config = phantom.site_config("north")
@@ -58,8 +67,9 @@ def main(flag_values: flags.FlagValues) -> int:
             config, seed=10**6 + flag_values.seed * 1000 + index
         )
         image, _ = phantom.make_phantom(config)
+        t1 = phantom.make_t1(config) if flag_values.with_t1 else None
         phantom.write_phantom(
-            output_dir / "new", f"new{index + 1:02d}", image, None
+            output_dir / "new", f"new{index + 1:02d}", image, None, t1
         )
     print(
         f"{flag_values.num_subjects} heads with masks in "

@@ -13,21 +13,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from data_prep import phantom_head
 from data_prep.files import write_json, write_text
 from data_prep.nifti_writing import write_image, write_mask
+from data_prep.phantom_head import is_inside
 from data_prep.volume import Volume
-
-# Semi-axes in mm: right, anterior, superior.
-_SCALP_MM = (76.0, 94.0, 80.0)
-_SKULL_MM = (70.0, 88.0, 74.0)
-_BRAIN_MM = (65.0, 82.0, 68.0)
-_WHITE_MM = (54.0, 70.0, 56.0)
-_VENTRICLE_MM = (7.0, 27.0, 14.0)
-_VENTRICLE_OFFSET_MM = 11.0
-_GREY_VALUES = {"scalp": 170.0, "skull": 20.0, "grey": 115.0, "white": 92.0}
-_CSF, _LESION = 28.0, 185.0
-# Planes computed within a thick slice, then averaged: partial volume.
-_PLANES_PER_SLICE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,27 +54,32 @@ def make_phantom(config: PhantomConfig) -> tuple[Volume, Volume]:
       one grid. A voxel is a lesion where at least half of it is.
     """
     rng = np.random.default_rng(config.seed)
-    size = rng.uniform(0.94, 1.04)
-    grid = _subplane_grid(config)
-    head = _paint_head(grid, size)
-    lesion = np.zeros(grid[0].shape, bool)
-    white = _inside(grid, (0, 0, 0), np.array(_WHITE_MM) * size)
-    for centre, radii in _lesions(config, size, rng):
-        lesion |= _inside(grid, centre, radii, rng)
-    lesion &= white & (head > _CSF)
-    head[lesion] = _LESION * rng.uniform(0.9, 1.1)
-    image = _average_subplanes(head)
+    image, lesion = _scan(config, phantom_head.FLAIR, rng)
     mask = _average_subplanes(lesion.astype(np.float32)) >= 0.5
-    image *= _bias_field(image.shape, rng)
-    noise = rng.normal(0, config.noise_std, (2, *image.shape))
-    image = np.hypot(image + noise[0], noise[1]).astype(np.float32)
     return (
         _oriented(image, config),
         _oriented(mask.astype(np.uint8), config),
     )
 
 
-def write_cohort(folder: Path, num_subjects: int, seed: int = 0) -> list[str]:
+def make_t1(config: PhantomConfig) -> Volume:
+    """Makes the T1-weighted image of the head that `make_phantom` makes.
+
+    Lesions are darker than white matter there; noise and bias field are its
+    own.
+
+    Returns:
+      float32 grey values above or equal 0, on the grid of the other.
+    """
+    rng = np.random.default_rng(config.seed)
+    noise_rng = np.random.default_rng([config.seed, 1])
+    image, _ = _scan(config, phantom_head.T1, rng, noise_rng)
+    return _oriented(image, config)
+
+
+def write_cohort(
+    folder: Path, num_subjects: int, seed: int = 0, *, with_t1: bool = False
+) -> list[str]:
     """Writes a BIDS data set of phantoms with manual-like masks.
 
     Two sites differ in grid, orientation and noise, as real ones do.
@@ -94,6 +89,7 @@ def write_cohort(folder: Path, num_subjects: int, seed: int = 0) -> list[str]:
         the masks in `derivatives/manual`.
       num_subjects: how many heads.
       seed: the same seed gives the same cohort.
+      with_t1: whether each FLAIR gets a T1 on its grid, `*_T1w.nii.gz`.
 
     Returns:
       The subject ids, without "sub-".
@@ -110,7 +106,8 @@ def write_cohort(folder: Path, num_subjects: int, seed: int = 0) -> list[str]:
             seed=int(rng.integers(2**31)),
         )
         image, mask = make_phantom(config)
-        write_phantom(folder, subject, image, mask)
+        t1 = make_t1(config) if with_t1 else None
+        write_phantom(folder, subject, image, mask, t1)
         rows.append(f"sub-{subject}\t{name}")
     table = "\n".join(["participant_id\tsite", *rows]) + "\n"
     write_text(folder / "participants.tsv", table)
@@ -134,9 +131,13 @@ def site_config(name: str) -> tuple[str, PhantomConfig]:
 
 
 def write_phantom(
-    folder: Path, subject: str, image: Volume, mask: Volume | None
+    folder: Path,
+    subject: str,
+    image: Volume,
+    mask: Volume | None,
+    t1: Volume | None = None,
 ) -> Path:
-    """Writes one head, and its mask, into a BIDS data set.
+    """Writes one head, with its mask and T1, into a BIDS data set.
 
     Returns:
       The FLAIR's path.
@@ -144,6 +145,9 @@ def write_phantom(
     anat = Path(f"sub-{subject}") / "anat"
     flair = folder / anat / f"sub-{subject}_FLAIR.nii.gz"
     write_image(flair, image.data, image)
+    if t1 is not None:
+        path = flair.with_name(f"sub-{subject}_T1w.nii.gz")
+        write_image(path, t1.data, t1)
     if mask is not None:
         name = f"sub-{subject}_label-WMH_mask.nii.gz"
         write_mask(
@@ -152,77 +156,37 @@ def write_phantom(
     return flair
 
 
-def _subplane_grid(
+def _scan(
     config: PhantomConfig,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns x, y, z in mm from the head's centre, (x, y, z · planes)."""
-    axes = []
-    factors = (1, 1, _PLANES_PER_SLICE)
-    for n, mm, factor in zip(
-        config.shape, config.spacing_mm, factors, strict=True
+    contrast: phantom_head.Contrast,
+    rng: np.random.Generator,
+    noise_rng: np.random.Generator | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the image, and where the lesions are on the finer planes.
+
+    `rng` makes the head, and noise and bias field too unless they have one.
+    """
+    size = rng.uniform(0.94, 1.04)
+    grid = phantom_head.subplane_grid(config.shape, config.spacing_mm)
+    head = phantom_head.paint_head(grid, size, contrast)
+    lesion = np.zeros(grid[0].shape, bool)
+    white = is_inside(grid, (0, 0, 0), np.array(phantom_head.WHITE_MM) * size)
+    for centre, radii in phantom_head.place_lesions(
+        config.num_spots, config.with_caps, size, rng
     ):
-        n, mm = n * factor, mm / factor
-        axes.append((np.arange(n) - (n - 1) / 2) * mm)
-    x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
-    return tuple(a.astype(np.float32) for a in np.broadcast_arrays(x, y, z))
-
-
-def _inside(
-    grid: tuple[np.ndarray, ...],
-    centre: tuple[float, float, float],
-    radii: tuple[float, float, float],
-    rng: np.random.Generator | None = None,
-) -> np.ndarray:
-    """Tells which points lie in an ellipsoid, wavy where `rng` is given."""
-    x, y, z = (
-        (axis - c) / r for axis, c, r in zip(grid, centre, radii, strict=True)
-    )
-    distance = np.sqrt(x * x + y * y + z * z)
-    if rng is None:
-        return distance < 1
-    wave = sum(
-        np.sin(k * axis * 2 + phase) * 0.08
-        for axis, k, phase in zip(
-            (x, y, z), (1, 1.5, 1), rng.uniform(0, 6.3, 3), strict=True
-        )
-    )
-    return distance < 1 + wave
-
-
-def _paint_head(grid: tuple[np.ndarray, ...], size: float) -> np.ndarray:
-    head = np.zeros(grid[0].shape, np.float32)
-    layers = (_SCALP_MM, _SKULL_MM, _BRAIN_MM, _WHITE_MM)
-    for radii, value in zip(layers, _GREY_VALUES.values(), strict=True):
-        head[_inside(grid, (0, 0, 0), np.array(radii) * size)] = value
-    for sign in (-1, 1):
-        centre = (sign * _VENTRICLE_OFFSET_MM * size, -4 * size, 6 * size)
-        head[_inside(grid, centre, np.array(_VENTRICLE_MM) * size)] = _CSF
-    return head
-
-
-def _lesions(
-    config: PhantomConfig, size: float, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Returns centres and radii in mm: caps first, then spots."""
-    lesions = []
-    if config.with_caps:
-        for x in (-1, 1):
-            for y in (-1, 1):
-                centre = np.array([x * 13, y * 29 - 4, 6]) * size
-                radii = np.array([6, 7, 10]) * rng.uniform(0.8, 1.5)
-                lesions.append((centre, radii))
-    for _ in range(config.num_spots):
-        direction = rng.normal(size=3)
-        direction /= np.linalg.norm(direction)
-        centre = direction * np.array(_WHITE_MM) * rng.uniform(0.5, 0.8) * size
-        radii = rng.uniform(3.5, 8, 3)
-        lesions.append((centre, np.maximum(radii, [0, 0, 6])))
-    return lesions
+        lesion |= is_inside(grid, centre, radii, rng)
+    lesion &= white & (head > contrast.csf)
+    head[lesion] = contrast.lesion * rng.uniform(0.9, 1.1)
+    noise_rng = noise_rng or rng
+    image = _average_subplanes(head)
+    image *= _bias_field(image.shape, noise_rng)
+    noise = noise_rng.normal(0, config.noise_std, (2, *image.shape))
+    return np.hypot(image + noise[0], noise[1]).astype(np.float32), lesion
 
 
 def _average_subplanes(data: np.ndarray) -> np.ndarray:
     x, y, planes = data.shape
-    grouped = data.reshape(x, y, planes // _PLANES_PER_SLICE, -1)
+    grouped = data.reshape(x, y, planes // phantom_head.PLANES_PER_SLICE, -1)
     return grouped.mean(axis=-1, dtype=np.float32)
 
 

@@ -44,18 +44,23 @@ def main(flag_values: flags.FlagValues) -> int:
     require(flag_values, "input", "data_dir")
     data_dir = Path(flag_values.data_dir)
     choices = choices_from(flag_values)
+    preprocess = preprocess_config_from(flag_values)
     num_workers = num_workers_from(flag_values)
     data_folder.check_place(data_dir)
 
     cases = find_cases(
         flag_values.input,
+        channels=preprocess.channels,
         mask_derivative=flag_values.mask_derivative,
         series=flag_values.series,
     )
     print(preparation_report.format_found(cases))
     check_split_choices(cases, choices["fractions"], choices["external_sites"])
     checks = check_cases(
-        cases, mask_value=flag_values.mask_value, max_workers=num_workers
+        cases,
+        preprocess=preprocess,
+        mask_value=flag_values.mask_value,
+        max_workers=num_workers,
     )
     problems = all_problems(checks)
     refused = bool(problems) and not flag_values.skip_invalid
@@ -84,7 +89,7 @@ def main(flag_values: flags.FlagValues) -> int:
     plan = PreparationPlan.of(
         [case for case, _ in parts.used],
         {case.subject_id: splits[c.case.subject_id] for case, c in parts.used},
-        preprocess_config_from(flag_values),
+        preprocess,
         flag_values.mask_value,
     )
     if flag_values.dry_run:

@@ -4,18 +4,22 @@ Training data, evaluation and prediction all come through here.
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 
 from data_prep import intensity
 from data_prep.errors import VolumeError
-from data_prep.geometry import SliceGeometry, slice_geometry
-from data_prep.volume import Volume, check_same_grid
+from data_prep.geometry import OVERSIZES, SliceGeometry, slice_geometry
+from data_prep.volume import Volume, check_channel_grid, check_same_grid
 
 PADDINGS = ("zero", "background")
-NORMALIZATIONS = ("zscore", "none")
+NORMALIZATIONS = intensity.NORMALIZATIONS
+
+_ROLE = re.compile(r"[a-z][a-z0-9]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,14 +29,18 @@ class PreprocessConfig:
     Attributes:
       side: height and width of a prepared slice, in pixels.
       padding: "zero" or "background", see `volume_to_slices`.
-      normalization: "zscore" or "none", see `intensity.normalize`.
+      normalization: "zscore", "robust_zscore" or "none", see
+        `intensity.centre_and_spread`.
       channels: the roles of the images, in the order of the channels.
+      oversize: "crop" or "resize": what is done with slices larger than
+        `side`, see `volume_to_slices`.
     """
 
     side: int = 384
     padding: str = "zero"
     normalization: str = "zscore"
     channels: tuple[str, ...] = ("flair",)
+    oversize: str = "crop"
 
     def __post_init__(self) -> None:
         if not isinstance(self.side, int) or self.side < 1:
@@ -50,10 +58,28 @@ class PreprocessConfig:
             raise ValueError(
                 f"expected channels with flair first, received {self.channels}"
             )
+        odd = [c for c in self.channels if not _ROLE.fullmatch(str(c))]
+        if odd or len(set(self.channels)) < len(self.channels):
+            raise ValueError(
+                "expected channels that differ, of small letters and digits, "
+                f"such as flair,t1; received {self.channels}"
+            )
+        if self.oversize not in OVERSIZES:
+            raise ValueError(
+                f"expected an oversize of {OVERSIZES}, received "
+                f"{self.oversize!r}"
+            )
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON types."""
-        return {**dataclasses.asdict(self), "channels": list(self.channels)}
+        """Returns the fields as JSON types.
+
+        What came later than the first data sets is left out where it has its
+        default: it would change what they are identified by.
+        """
+        fields = {**dataclasses.asdict(self), "channels": list(self.channels)}
+        if self.oversize == OVERSIZES[0]:
+            del fields["oversize"]
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "PreprocessConfig":
@@ -79,8 +105,9 @@ class PreparedVolume:
       slices: (z, side, side, c) float32.
       mask: (z, side, side) uint8 with the labels 0, 1, 2, or None.
       geometry: the way back.
-      mean: per channel, of the native intensities.
-      std: per channel.
+      mean: per channel, what was subtracted from the native intensities: the
+        mean, or the median for "robust_zscore".
+      std: per channel, what they were then divided by.
       warnings: what the user should know, as sentences.
     """
 
@@ -102,9 +129,11 @@ def volume_to_slices(
     In the paper's order: canonical orientation, z-score over the volume,
     square in-plane voxels (where their sides differ by over 1 %), padding to
     a square, then bilinear resizing up to `config.side` or a centre crop down
-    to it. The mask goes the same way, by nearest voxel.
+    to it. The mask goes the same way, by nearest voxel. With the oversize
+    rule "resize" what is larger is made smaller in place of being cropped.
 
-    Padding "zero" fills with 0, which is the volume's mean after a z-score;
+    Padding "zero" fills with 0, which is the volume's mean after a z-score
+    (after a robust one: the head's median, so that "background" fits better);
     "background" fills with the median of the slices' rims.
 
     Args:
@@ -125,10 +154,11 @@ def volume_to_slices(
             f"expected {len(config.channels)} images "
             f"({', '.join(config.channels)}), received {len(images)}"
         )
-    others = list(images[1:]) + ([] if mask is None else [mask])
-    for other in others:
-        check_same_grid(other, images[0])
-    geometry = slice_geometry(images[0], config.side)
+    for role, image in zip(config.channels[1:], images[1:], strict=True):
+        check_channel_grid(image, images[0], role)
+    if mask is not None:
+        check_same_grid(mask, images[0])
+    geometry = slice_geometry(images[0], config.side, config.oversize)
     channels, means, stds = [], [], []
     for image in images:
         scaled, mean, std = intensity.normalize(
@@ -202,7 +232,9 @@ def _warnings(
 ) -> tuple[str, ...]:
     acquisition = acquisition_warning(image)
     warnings = [acquisition] if acquisition else []
-    if geometry.padded_side > geometry.side:
+    if geometry.is_shrunk:
+        warnings.append(_shrinking_warning(geometry, mask_planes))
+    if geometry.is_cropped:
         planes = geometry.to_planes(intensity.foreground(image.data))
         lost = geometry.cropped_away(planes)
         if lost:
@@ -217,3 +249,18 @@ def _warnings(
                 f"reference voxels"
             )
     return tuple(warnings)
+
+
+def _shrinking_warning(
+    geometry: SliceGeometry, mask_planes: np.ndarray | None
+) -> str:
+    warning = (
+        f"slices of {geometry.padded_side} pixels are made smaller, to "
+        f"{geometry.side}: lesions of few voxels may be lost"
+    )
+    if mask_planes is None:
+        return warning
+    labels, count = scipy.ndimage.label(mask_planes == 1, np.ones((3, 3, 3)))
+    kept = np.unique(geometry.mask_to_slices(labels))
+    lost = count - np.count_nonzero(kept)
+    return f"{warning}; {lost} of {count} reference lesions are"

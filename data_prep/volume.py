@@ -101,13 +101,48 @@ def check_same_grid(
             f"on another grid: expected the image's shape {image.shape}, "
             f"received {mask.shape}"
         )
-    difference = np.abs(mask.affine_mm - image.affine_mm).max()
+    difference = _affine_difference(mask, image)
     if difference > tolerance:
         raise VolumeError(
             f"on another grid: its affine differs from the image's by up to "
             f"{difference:.4g} (allowed {tolerance:g}); resample the mask "
             f"onto the image, or correct its header"
         )
+
+
+def check_channel_grid(
+    image: Volume, flair: Volume, role: str, tolerance: float = 1e-3
+) -> None:
+    """Checks that a further image has the FLAIR's voxels in the same place.
+
+    Args:
+      image: the further image.
+      flair: the FLAIR.
+      role: of the image, such as "t1", for the message.
+      tolerance: the largest difference between entries of the affines, in mm.
+
+    Raises:
+      VolumeError: the shapes differ, or the affines by more.
+    """
+    if image.shape != flair.shape:
+        fault = f"its shape is {image.shape}, the FLAIR's {flair.shape}"
+    else:
+        difference = _affine_difference(image, flair)
+        if difference <= tolerance:
+            return
+        fault = (
+            f"its affine differs from the FLAIR's by up to {difference:.4g} "
+            f"(allowed {tolerance:g})"
+        )
+    raise VolumeError(
+        f"{role} on another grid: {fault}; images are not registered here: "
+        f"register the {role} to the FLAIR and resample it onto the FLAIR's "
+        f"grid with a tool of yours, and give that file"
+    )
+
+
+def _affine_difference(one: Volume, other: Volume) -> float:
+    return float(np.abs(one.affine_mm - other.affine_mm).max())
 
 
 def check_affine(volume: Volume, name: str) -> None:

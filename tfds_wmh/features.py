@@ -113,9 +113,9 @@ def volume_example(
       mask: stored as zeros where it is missing.
       config: decides the geometry, mean and std that go with it.
     """
-    geometry = slice_geometry(images[0], config.side)
+    geometry = slice_geometry(images[0], config.side, config.oversize)
     scales = [
-        intensity.normalize(image.data, config.normalization)[1:]
+        intensity.centre_and_spread(image.data, config.normalization)
         for image in images
     ]
     voxels = np.stack([image.data for image in images], axis=-1)

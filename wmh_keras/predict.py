@@ -4,7 +4,9 @@
 
 The input is one NIfTI file, a folder (of its NIfTI files those named FLAIR,
 else all; never masks, probabilities or earlier output), a DICOM folder, a BIDS
-data set or a CSV manifest. The results mirror its folders: for X.nii.gz
+data set or a CSV manifest. A model that takes further images finds them beside
+the FLAIR as wmh-prepare does; for one NIfTI file, --image=t1=FILE names them.
+The results mirror the input's folders: for X.nii.gz
 
   X_mask.nii.gz         1 where a lesion is, on the FLAIR's own grid
   X_probability.nii.gz  0 to 1
@@ -24,7 +26,11 @@ from pathlib import Path
 from absl import flags
 
 from data_prep.errors import UsageError
-from data_prep.flag_groups import define_input_flags
+from data_prep.flag_groups import (
+    define_image_flag,
+    define_input_flags,
+    images_from,
+)
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 
 _MAX_LISTED = 20
@@ -33,6 +39,7 @@ _MAX_LISTED = 20
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
     define_input_flags(flag_values)
+    define_image_flag(flag_values)
     common = {"flag_values": flag_values}
     flags.DEFINE_string(
         "model", None, "Work folder of a training, or a model folder.", **common
@@ -87,6 +94,7 @@ def main(flag_values: flags.FlagValues) -> int:
         overwrite=flag_values.overwrite,
         batch_size=flag_values.batch_size,
         engine=flag_values.engine,
+        images=images_from(flag_values),
     )
     planned = plan(request)
     limit = None if flag_values.dry_run else _MAX_LISTED

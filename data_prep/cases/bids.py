@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from data_prep.cases.bids_masks import MaskFile, list_pipelines, match_masks
@@ -13,6 +13,7 @@ from data_prep.cases.case import (
     clean_label,
     without_prefix,
 )
+from data_prep.cases.channels import with_bids_channels
 from data_prep.cases.listing import (
     PROGRAM_NAME,
     bullet_list,
@@ -48,7 +49,10 @@ def is_derivative(path: Path) -> bool:
 
 
 def find_bids_cases(
-    path: Path, mask_derivative: str | None, warn: Callable[[str], None]
+    path: Path,
+    mask_derivative: str | None,
+    warn: Callable[[str], None],
+    roles: Sequence[str] = (),
 ) -> list[Case]:
     """Finds all FLAIR volumes of a BIDS data set and their masks.
 
@@ -57,6 +61,7 @@ def find_bids_cases(
       mask_derivative: the folder below derivatives/ that holds the masks;
         None takes the only one that holds any.
       warn: gets a sentence for each thing that was passed over.
+      roles: of further images to take, see `with_bids_channels`.
 
     Returns:
       One case a FLAIR, by subject, session and run; `mask` is None where the
@@ -77,13 +82,17 @@ def find_bids_cases(
     participants = _read_participants(path)
     _warn_of_absent(path, flairs, participants, warn)
     return [
-        _case_of(name, path, participants, mask_of.get(name.path))
+        with_bids_channels(
+            _case_of(name, path, participants, mask_of.get(name.path)), roles
+        )
         for name in flairs
     ]
 
 
-def find_bids_images(path: Path) -> list[Case]:
+def find_bids_images(path: Path, roles: Sequence[str] = ()) -> list[Case]:
     """Finds all FLAIR volumes of a BIDS data set, without masks.
+
+    Further images, one a role, are added by `with_bids_channels`.
 
     Where several FLAIRs of a subject and session differ in other entities
     only (acq, rec, …), these become the run: `acq-ax` gives the run "acqax".
@@ -100,6 +109,7 @@ def find_bids_images(path: Path) -> list[Case]:
     cases = []
     for name in flairs:
         case = _case_of(name, path, participants, None)
+        case = with_bids_channels(case, roles)
         if counts[name.key] > 1:
             case = dataclasses.replace(case, run=name.long_run)
         cases.append(case)

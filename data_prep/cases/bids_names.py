@@ -82,7 +82,7 @@ class BidsName:
         if (self.subject, self.session) != (other.subject, other.session):
             return False
         return all(
-            _same(self.entities[key], other.entities.get(key))
+            same_value(self.entities[key], other.entities.get(key))
             for key in ACQUISITION_KEYS[2:]
             if key in self.entities
         )
@@ -106,7 +106,8 @@ def parse_bids_name(path: Path) -> BidsName | None:
     return BidsName(path, entities, suffix)
 
 
-def _same(value: str, other: str | None) -> bool:
+def same_value(value: str, other: str | None) -> bool:
+    """Tells whether two values of an entity are equal, as numbers too."""
     if other is not None and value.isdecimal() and other.isdecimal():
         return int(value) == int(other)  # run-1 is run-01
     return value == other

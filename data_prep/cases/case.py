@@ -50,6 +50,7 @@ class Case:
       relative_path: POSIX path of the FLAIR below the input's folder;
         outputs mirror it. Of a converted DICOM series: the name that its
         FLAIR would have.
+      missing: (role, reason) of the images that were wanted but not found.
     """
 
     subject_id: str
@@ -65,6 +66,7 @@ class Case:
     sex: str = ""
     exclude_reason: str = ""
     relative_path: str = ""
+    missing: tuple[tuple[str, str], ...] = ()
 
     @property
     def flair(self) -> str:
@@ -89,16 +91,18 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """The case as JSON values; `from_json` is the inverse."""
         value = dataclasses.asdict(self)
-        value["images"] = [list(pair) for pair in self.images]
+        for name in ("images", "missing"):
+            value[name] = [list(pair) for pair in value[name]]
         return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Case":
         """Rebuilds a case from what `to_json` gave."""
         arguments = dict(value)
-        arguments["images"] = tuple(
-            (role, path) for role, path in arguments["images"]
-        )
+        for name in ("images", "missing"):
+            arguments[name] = tuple(
+                (role, text) for role, text in arguments.get(name, ())
+            )
         return cls(**arguments)
 
 

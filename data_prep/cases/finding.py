@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from data_prep.cases.bids import (
@@ -12,6 +12,7 @@ from data_prep.cases.bids import (
     is_derivative,
 )
 from data_prep.cases.case import Case
+from data_prep.cases.channels import with_channels
 from data_prep.cases.dicom import (
     DicomConverter,
     find_dicom_images,
@@ -34,6 +35,7 @@ _warn = logging.getLogger(__name__).warning
 def find_cases(
     path: str | Path,
     *,
+    channels: Sequence[str] = ("flair",),
     mask_derivative: str | None = None,
     series: str | None = None,
     work_dir: Path | None = None,
@@ -48,6 +50,8 @@ def find_cases(
     Args:
       path: a BIDS data set, a CSV or TSV manifest, a folder of subject
         folders (NIfTI or DICOM), one DICOM study, or a FLAIR file.
+      channels: roles of the images wanted, flair first. What is not found of
+        the others is in a case's `missing`, for the checks to say.
       mask_derivative: of a BIDS data set: which derivative holds the masks.
       series: of DICOM folders: number or description of the FLAIR series.
       work_dir: where DICOM series are converted to; None takes a temporary
@@ -60,28 +64,39 @@ def find_cases(
 
     Raises:
       UserError: nothing there, nothing found, or several candidates where
-        one was expected (all of them are listed).
+        one was expected (all of them are listed); DICOM where more than the
+        FLAIR is wanted.
     """
     path = _existing(path)
+    roles = channels[1:]
     if mask_derivative is not None and not is_bids_dataset(path):
         raise UserError(
             f"--mask_derivative={mask_derivative} needs a BIDS data set, but "
             f"{path} is none"
         )
     if path.is_file():
-        return _cases_of_file(path)
+        return _cases_of_file(path, roles)
     _check_is_top(path)
     if is_bids_dataset(path):
-        return find_bids_cases(path, mask_derivative, warn)
+        return find_bids_cases(path, mask_derivative, warn, roles)
     converter = DicomConverter(series, work_dir, warn)
     if not list_images(path) and is_one_study(path):
+        _check_flair_alone(path, roles)
         return find_dicom_images(path, converter)
-    return find_folder_cases(path, converter.convert_flair, warn)
+
+    def convert(folder: Path) -> Path | None:
+        if roles and has_dicom_files(folder):
+            _check_flair_alone(folder, roles)
+        return converter.convert_flair(folder)
+
+    return find_folder_cases(path, convert, warn, roles)
 
 
 def find_images(
     path: str | Path,
     *,
+    channels: Sequence[str] = ("flair",),
+    images: Mapping[str, str | Path] | None = None,
     series: str | None = None,
     work_dir: Path | None = None,
     warn: Callable[[str], None] = _warn,
@@ -91,6 +106,9 @@ def find_images(
     Args:
       path: a NIfTI file, a folder (searched to any depth), a DICOM folder, a
         BIDS data set, or a manifest.
+      channels: as for `find_cases`.
+      images: role to file, of the further images where `path` is one NIfTI
+        file; there, nothing is found by its name.
       series: of DICOM folders: number or description of the FLAIR series.
       work_dir: where DICOM series are converted to; None takes a temporary
         folder that goes when the process ends.
@@ -102,21 +120,25 @@ def find_images(
 
     Raises:
       UserError: nothing there or nothing found (says what was looked for),
-        or a DICOM folder in which several series can be the FLAIR.
+        or a DICOM folder in which several series can be the FLAIR; DICOM
+        where more than the FLAIR is wanted; `images` that do not fit.
     """
     path = _existing(path)
+    roles = channels[1:]
+    given = _checked_images(path, images or {}, roles)
     if is_manifest(path):
-        return _without_excluded(path, read_manifest(path), warn)
+        return _without_excluded(path, read_manifest(path, roles), warn)
     if path.is_file():
-        return _images_of_file(path)
+        return _images_of_file(path, roles, given)
     if is_own_folder(path):
         raise UserError(
             f"{path}: expected FLAIR images, received output of this program"
         )
     if is_bids_dataset(path) and not is_derivative(path):
-        return _without_excluded(path, find_bids_images(path), warn)
-    cases = find_folder_images(path, warn)
+        return _without_excluded(path, find_bids_images(path, roles), warn)
+    cases = find_folder_images(path, warn, roles)
     if not cases and has_dicom_files(path):
+        _check_flair_alone(path, roles)
         cases = find_dicom_images(path, DicomConverter(series, work_dir, warn))
     if not cases:
         raise UserError(
@@ -135,19 +157,56 @@ def _existing(path: str | Path) -> Path:
     return path
 
 
-def _cases_of_file(path: Path) -> list[Case]:
+def _checked_images(
+    path: Path, images: Mapping[str, str | Path], roles: Sequence[str]
+) -> dict[str, Path]:
+    if images and (path.is_dir() or is_manifest(path)):
+        raise UserError(
+            f"--image goes with a single NIfTI file, but {path} is none: the "
+            "images of several scans are found by their names, or listed in a "
+            "CSV manifest"
+        )
+    unknown = sorted(set(images) - set(roles))
+    if unknown:
+        wanted = ", ".join(roles) or "none beside the FLAIR"
+        raise UserError(
+            f"--image={unknown[0]}=…: expected one of the images that the "
+            f"model takes ({wanted})"
+        )
+    return {role: _existing(file) for role, file in images.items()}
+
+
+def _check_flair_alone(path: Path, roles: Sequence[str]) -> None:
+    if roles:
+        raise UserError(
+            f"{path}: DICOM gives the FLAIR alone, not the {', '.join(roles)}; "
+            "convert the series (dcm2niix), register them to the FLAIR, and "
+            "give the NIfTI files"
+        )
+
+
+def _cases_of_file(path: Path, roles: Sequence[str]) -> list[Case]:
     if is_manifest(path):
-        return read_manifest(path)
-    return _images_of_file(path)
+        return read_manifest(path, roles)
+    return _images_of_file(path, roles, {})
 
 
-def _images_of_file(path: Path) -> list[Case]:
+def _images_of_file(
+    path: Path, roles: Sequence[str], images: Mapping[str, Path]
+) -> list[Case]:
     if not is_nifti(path):
         raise UserError(
             f"{path}: expected a NIfTI file (.nii, .nii.gz), a manifest "
             "(.csv, .tsv) or a folder"
         )
-    return [image_case(path, path.parent)]
+    return [
+        with_channels(
+            image_case(path, path.parent),
+            roles,
+            lambda role: [images[role]] if role in images else [],
+            "a file named by --image={role}=FILE (wmh-predict)",
+        )
+    ]
 
 
 def _check_is_top(path: Path) -> None:

@@ -2,17 +2,23 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from data_prep.cases.bids_names import parse_bids_name
 from data_prep.cases.case import Case
+from data_prep.cases.channels import (
+    images_of_flair,
+    with_bids_channels,
+    with_folder_channels,
+)
 from data_prep.cases.listing import (
     bullet_list,
     is_derived_name,
     is_flair_name,
     is_in_mask_folder,
     is_mask_name,
+    is_role_name,
     list_images,
     visible_folders,
 )
@@ -23,7 +29,10 @@ FlairConverter = Callable[[Path], Path | None]
 
 
 def find_folder_cases(
-    path: Path, convert: FlairConverter, warn: Callable[[str], None]
+    path: Path,
+    convert: FlairConverter,
+    warn: Callable[[str], None],
+    roles: Sequence[str] = (),
 ) -> list[Case]:
     """Finds one case in each sub-folder: a FLAIR and maybe a mask.
 
@@ -37,6 +46,7 @@ def find_folder_cases(
       convert: makes a FLAIR from the DICOM files below a folder; None where
         there are no DICOM files.
       warn: gets a sentence for each folder that was passed over.
+      roles: of further images to take, see `with_folder_channels`.
 
     Returns:
       The cases, by folder name.
@@ -64,17 +74,16 @@ def find_folder_cases(
             warn(f"{folder}: no FLAIR volume, left out")
             continue
         inside = flair.is_relative_to(path)
-        cases.append(
-            Case(
-                subject_id=folder.name.removeprefix("sub-"),
-                images=(("flair", str(flair)),),
-                site=site,
-                mask=str(masks[0]) if masks else None,
-                relative_path=flair.relative_to(path).as_posix()
-                if inside
-                else f"{folder.name}/{folder.name}_FLAIR.nii.gz",
-            )
+        case = Case(
+            subject_id=folder.name.removeprefix("sub-"),
+            images=(("flair", str(flair)),),
+            site=site,
+            mask=str(masks[0]) if masks else None,
+            relative_path=flair.relative_to(path).as_posix()
+            if inside
+            else f"{folder.name}/{folder.name}_FLAIR.nii.gz",
         )
+        cases.append(with_folder_channels(case, roles, images, folder))
     if conflicts:
         failures.append(
             f"{path}: expected one FLAIR and at most one mask in a subject's "
@@ -88,7 +97,9 @@ def find_folder_cases(
     return cases
 
 
-def find_folder_images(path: Path, warn: Callable[[str], None]) -> list[Case]:
+def find_folder_images(
+    path: Path, warn: Callable[[str], None], roles: Sequence[str] = ()
+) -> list[Case]:
     """Finds the images to predict anywhere below a folder.
 
     They are the NIfTI files whose name contains FLAIR or, if none does, all
@@ -99,6 +110,8 @@ def find_folder_images(path: Path, warn: Callable[[str], None]) -> list[Case]:
     Args:
       path: the folder.
       warn: gets a sentence on images passed over for their names.
+      roles: of further images to take, see `images_of_flair`; images whose
+        names say such a role are never taken for a FLAIR.
 
     Returns:
       The cases by path; empty where there is none.
@@ -114,6 +127,8 @@ def find_folder_images(path: Path, warn: Callable[[str], None]) -> list[Case]:
         for image in images
         if not is_derived_name(image) and image not in flairs
     ]
+    said = [i for i in others if any(is_role_name(i, r) for r in roles)]
+    others = [image for image in others if image not in said]
     if not flairs:
         flairs = others
     elif others:
@@ -123,7 +138,10 @@ def find_folder_images(path: Path, warn: Callable[[str], None]) -> list[Case]:
             f"passed over {len(others)} images whose names do not say FLAIR, "
             f"since others do: {shown}{more}"
         )
-    cases = [image_case(image, path) for image in flairs]
+    cases = [
+        _with_channels(image_case(image, path), roles, path, flairs, said)
+        for image in flairs
+    ]
     counts = collections.Counter(case.volume_id for case in cases)
     return [
         _with_path_id(case) if counts[case.volume_id] > 1 else case
@@ -144,6 +162,20 @@ def image_case(image: Path, root: Path) -> Case:
     return dataclasses.replace(
         case, subject_id=name.subject, session=name.session, run=name.run
     )
+
+
+def _with_channels(
+    case: Case,
+    roles: Sequence[str],
+    root: Path,
+    flairs: Sequence[Path],
+    images: Sequence[Path],
+) -> Case:
+    flair = Path(case.flair)
+    if parse_bids_name(flair) is not None:
+        return with_bids_channels(case, roles)
+    own, where = images_of_flair(flair, root, flairs, images, roles)
+    return with_folder_channels(case, roles, own, where)
 
 
 def _with_path_id(case: Case) -> Case:

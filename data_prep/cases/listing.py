@@ -80,6 +80,30 @@ def is_mask_name(path: str | Path) -> bool:
     return is_derived_name(path)
 
 
+def is_role_name(path: str | Path, role: str) -> bool:
+    """True where the name says a contrast, such as "t1", and is no FLAIR's.
+
+    "T1", "p1_T1w", "3DT1" and "T1_to_FLAIR" are names of a "t1"; those of a
+    contrast-enhanced one ("T1ce") are not, nor masks and tissue maps.
+    """
+    if is_flair_name(path) or is_derived_name(path):
+        return False
+    words = words_of(path)
+    if _OTHER_TISSUE_WORDS.intersection(words):
+        return False
+    return any(says_role(word, role) for word in words)
+
+
+def says_role(word: str, role: str) -> bool:
+    """Tells whether a word of a name is that of a contrast: t1, t1w, 3dt1."""
+    return re.fullmatch(rf"(3d)?{re.escape(role)}w?", word) is not None
+
+
+def words_of(path: str | Path) -> list[str]:
+    """The words of a file's name, in small letters, without .nii.gz."""
+    return _words(nifti_stem(path).lower())
+
+
 def is_own_output(path: Path) -> bool:
     """True for X_mask and X_probability as this program writes them.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cases.case import (
@@ -10,11 +11,14 @@ from data_prep.cases.case import (
     clean_label,
     without_prefix,
 )
+from data_prep.cases.channels import with_channels
 from data_prep.errors import UserError
 from data_prep.files import read_csv
 
 REQUIRED_COLUMNS = ("subject_id", "flair")
 OPTIONAL_COLUMNS = ("mask", "session", "run", "split", *METADATA_FIELDS)
+# Of other recipes; a manifest may serve several of them.
+_USUAL_ROLES = ("t1", "t2", "pd")
 _DELIMITERS = ",;\t"
 
 
@@ -23,31 +27,35 @@ def is_manifest(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in (".csv", ".tsv")
 
 
-def read_manifest(path: Path) -> list[Case]:
+def read_manifest(path: Path, roles: Sequence[str] = ()) -> list[Case]:
     """Reads a manifest: a header line, then one line a volume.
 
     The columns `subject_id` and `flair` are required, `OPTIONAL_COLUMNS` may
-    follow in any order; any other is refused, since it may be a misspelt
-    one. Commas, semicolons or tabs separate the fields; the text is UTF-8.
-    Relative paths start at the manifest's folder. Whether the files exist is
-    for the checks to say. `relative_path` starts at the manifest's folder or,
+    follow in any order, and so may the roles of further images (t1, …); any
+    other is refused, since it may be a misspelt one. Commas, semicolons or
+    tabs separate the fields; the text is UTF-8. Relative paths start at the
+    manifest's folder. Whether the files exist is for the checks to say.
+    `relative_path` starts at the manifest's folder or,
     where a FLAIR lies outside of it, at the deepest folder above them all.
 
     Args:
       path: the .csv or .tsv file.
+      roles: of the further images to take, a column each. A line without one
+        says so in the case's `missing`.
 
     Returns:
       The cases in the file's order.
 
     Raises:
-      UserError: the file cannot be read or has no rows, a required column is
+      UserError: the file cannot be read or has no rows, a role's name is that
+        of another column, a required column is
         missing or a column unknown, or rows lack a required value (all of
         them are named).
     """
     rows = [_clean_row(row) for row in read_csv(path, delimiter_of(path))]
     if not rows:
         raise UserError(f"{path}: expected one line a volume, received none")
-    _check_columns(path, list(rows[0]))
+    _check_columns(path, list(rows[0]), roles)
     incomplete = [
         f"volume {number}: {row}"
         for number, row in enumerate(rows, start=1)
@@ -58,8 +66,9 @@ def read_manifest(path: Path) -> list[Case]:
             f"{path}: expected a {' and a '.join(REQUIRED_COLUMNS)} in every "
             "line, received\n  " + "\n  ".join(incomplete)
         )
-    cases = [_case_of_row(row, path.absolute().parent) for row in rows]
-    return _with_relative_paths(cases, path.absolute().parent)
+    folder = path.absolute().parent
+    cases = [_case_of_row(row, folder, roles) for row in rows]
+    return _with_relative_paths(cases, folder)
 
 
 def delimiter_of(path: Path) -> str:
@@ -81,9 +90,19 @@ def _clean_row(row: dict[str, str]) -> dict[str, str]:
     return {column.lower(): clean_label(field) for column, field in row.items()}
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
+def _check_columns(
+    path: Path, columns: list[str], roles: Sequence[str]
+) -> None:
     known = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    taken = [role for role in roles if role in known]
+    if taken:
+        raise UserError(
+            f"{path}: {', '.join(taken)} cannot be a channel, a manifest's "
+            "column of that name is something else; take another name"
+        )
+    required = (*REQUIRED_COLUMNS, *roles)
+    known = (*known, *roles, *_USUAL_ROLES)
+    missing = [name for name in required if name not in columns]
     unknown = [name or "(no name)" for name in columns if name not in known]
     faults = []
     if missing:
@@ -92,15 +111,17 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         faults.append(f"has the unknown {', '.join(unknown)}")
     if faults:
         raise UserError(
-            f"{path}: expected the columns {', '.join(REQUIRED_COLUMNS)} and "
+            f"{path}: expected the columns {', '.join(required)} and "
             f"any of {', '.join(OPTIONAL_COLUMNS)}; the file "
             f"{' and '.join(faults)}"
         )
 
 
-def _case_of_row(row: dict[str, str], folder: Path) -> Case:
+def _case_of_row(
+    row: dict[str, str], folder: Path, roles: Sequence[str]
+) -> Case:
     mask = row.get("mask", "")
-    return Case(
+    case = Case(
         subject_id=without_prefix(row["subject_id"], "sub-"),
         images=(("flair", _absolute(row["flair"], folder)),),
         session=without_prefix(row.get("session", ""), "ses-"),
@@ -108,6 +129,12 @@ def _case_of_row(row: dict[str, str], folder: Path) -> Case:
         mask=_absolute(mask, folder) if mask else None,
         split=row.get("split", "").lower() or None,
         **{name: row.get(name, "") for name in METADATA_FIELDS},
+    )
+    return with_channels(
+        case,
+        roles,
+        lambda role: [Path(_absolute(row[role], folder))] if row[role] else [],
+        "a path in the manifest's column {role}",
     )
 
 

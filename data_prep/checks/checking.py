@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
 
+import numpy as np
+
 from data_prep.cases.case import Case
 from data_prep.checks.between_cases import problems_between, warnings_between
 from data_prep.checks.result import CaseCheck, Problem
@@ -18,20 +20,23 @@ from data_prep.checks.volume_facts import (
     voxel_profile,
 )
 from data_prep.errors import UserError, VolumeError
+from data_prep.intensity import centre_and_spread
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import acquisition_warning
+from data_prep.preprocess import PreprocessConfig, acquisition_warning
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
-from data_prep.volume import Volume, check_same_grid
+from data_prep.volume import Volume, check_channel_grid, check_same_grid
 
 # Goes into file names, TFDS keys and tables.
 _SAFE_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9+])?")
 _MAX_WORKERS = 8
+_DEFAULTS = PreprocessConfig()
 
 
 def check_cases(
     cases: Sequence[Case],
     *,
+    preprocess: PreprocessConfig = _DEFAULTS,
     mask_value: float | None = None,
     progress: bool = True,
     max_workers: int | None = None,
@@ -43,6 +48,8 @@ def check_cases(
 
     Args:
       cases: the cases; excluded ones are passed through unread.
+      preprocess: what is to be made of them: which images each needs, and how
+        their intensities are to be scaled.
       mask_value: see `nifti.read_mask`.
       progress: shows a bar on stderr.
       max_workers: threads; by default the cores, at most 8.
@@ -54,7 +61,10 @@ def check_cases(
     executor = futures.ThreadPoolExecutor(workers)
     try:
         results = executor.map(
-            lambda case: check_case(case, mask_value=mask_value), cases
+            lambda case: check_case(
+                case, preprocess=preprocess, mask_value=mask_value
+            ),
+            cases,
         )
         if progress:
             results = show_progress(
@@ -79,24 +89,33 @@ def check_cases(
     ]
 
 
-def check_case(case: Case, *, mask_value: float | None = None) -> CaseCheck:
+def check_case(
+    case: Case,
+    *,
+    preprocess: PreprocessConfig = _DEFAULTS,
+    mask_value: float | None = None,
+) -> CaseCheck:
     """Checks the labels and the files of one case.
 
     Args:
       case: the case; an excluded one is passed through unread.
+      preprocess: see `check_cases`.
       mask_value: see `nifti.read_mask`.
 
     Returns:
-      The result; problems of FLAIR, mask and labels are all in it.
+      The result; problems of FLAIR, further images, mask and labels are all
+      in it.
     """
     if case.exclude_reason:
         return CaseCheck(case)
     problems = _label_problems(case)
     flair, mask = None, None
     try:
-        flair = read_volume(_existing_file(case.flair))
+        flair = _read_image(case.flair, preprocess)
     except VolumeError as error:
         problems.append(_problem(case, case.flair, error))
+    others, other_problems = _check_channels(case, flair, preprocess)
+    problems += other_problems
     if case.mask is not None:
         mask, mask_problems = _check_mask(case, flair, mask_value)
         problems += mask_problems
@@ -107,7 +126,9 @@ def check_case(case: Case, *, mask_value: float | None = None) -> CaseCheck:
         problems=tuple(problems),
         warnings=tuple(_warnings(case, flair, mask)),
         fingerprint=fingerprint(flair),
-        content_sha256="" if problems else content_sha256(flair, mask),
+        content_sha256=""
+        if problems
+        else content_sha256([flair, *others], mask),
         facts=volume_facts(flair, mask),
         profile=voxel_profile(flair.data),
     )
@@ -147,6 +168,38 @@ def _existing_file(path: str) -> Path:
         reason = "a link to a missing file" if file.is_symlink() else "missing"
         raise VolumeError(f"{path}: {reason}")
     return file
+
+
+def _read_image(path: str, preprocess: PreprocessConfig) -> Volume:
+    image = read_volume(_existing_file(path))
+    # What cannot be scaled is better known now than half-way through.
+    centre_and_spread(image.data, preprocess.normalization)
+    return image
+
+
+def _check_channels(
+    case: Case, flair: Volume | None, preprocess: PreprocessConfig
+) -> tuple[list[Volume], list[Problem]]:
+    """Checks the images beside the FLAIR; the file and its role are named."""
+    paths, reasons = dict(case.images), dict(case.missing)
+    images, problems = [], []
+    for role in preprocess.channels[1:]:
+        if role not in paths:
+            reason = f"{role}: {reasons.get(role, 'found no image')}"
+            problems.append(Problem(case.volume_id, case.flair, reason))
+            continue
+        try:
+            image = _read_image(paths[role], preprocess)
+            if flair is not None:
+                check_channel_grid(image, flair, role)
+                if np.array_equal(image.data, flair.data):
+                    raise VolumeError("the same voxels as the FLAIR")
+            images.append(image)
+        except VolumeError as error:
+            problem = _problem(case, paths[role], error)
+            reason = f"{role}: {problem.reason.removeprefix(f'{role} ')}"
+            problems.append(dataclasses.replace(problem, reason=reason))
+    return images, problems
 
 
 def _check_mask(

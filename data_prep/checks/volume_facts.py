@@ -40,9 +40,9 @@ def fingerprint(flair: Volume) -> str:
     return _sha256([flair.data])
 
 
-def content_sha256(flair: Volume, mask: Volume | None) -> str:
-    """SHA-256 of the voxels and the whole grids of a FLAIR and its mask."""
-    volumes = [flair] if mask is None else [flair, mask]
+def content_sha256(images: Sequence[Volume], mask: Volume | None) -> str:
+    """SHA-256 of the voxels and the whole grids of images and their mask."""
+    volumes = [*images] if mask is None else [*images, mask]
     return _sha256(
         [volume.data for volume in volumes],
         "\n".join(grid_to_json(volume) for volume in volumes),

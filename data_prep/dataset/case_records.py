@@ -1,10 +1,11 @@
 """The list of cases beside the data: everyone, and why who is missing."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from data_prep.cases.case import Case
+from data_prep.cases.channels import relative_channels
 from data_prep.checks import CaseCheck
 from data_prep.dataset.data_card import VolumeSummary
 from data_prep.dataset.plan import PreparationPlan
@@ -79,6 +80,11 @@ def sort_checks(
     return SortedChecks(tuple(used), tuple(left_out))
 
 
+def case_columns(channels: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of the list: a file for each further image, last."""
+    return (*CASE_COLUMNS, *(f"{role}_file" for role in channels[1:]))
+
+
 def case_rows(
     plan: PreparationPlan,
     parts: SortedChecks,
@@ -123,7 +129,9 @@ def all_warnings(check: CaseCheck, summary: VolumeSummary) -> list[str]:
 def _about(case: Case) -> dict[str, str]:
     names = ("volume_id", "subject_id", "session", "run", "site", "scanner")
     more = ("field_strength", "age", "sex", "relative_path")
-    return {name: getattr(case, name) for name in (*names, *more)}
+    about = {name: getattr(case, name) for name in (*names, *more)}
+    files = relative_channels(case)
+    return about | {f"{role}_file": file for role, file in files.items()}
 
 
 def _join(values: Iterable[object]) -> str:

@@ -137,7 +137,8 @@ def format_data_card(card: Mapping[str, Any]) -> str:
     lines = [
         "# Data card",
         "",
-        "FLAIR volumes and white matter hyperintensity masks, prepared by "
+        f"{_title(card['preprocess']['channels'])} and white matter "
+        "hyperintensity masks, prepared by "
         f"wmh-keras {card['versions']['wmh-keras']}.",
         f"Identity: `{card['identity']}`",
         "",
@@ -202,6 +203,13 @@ def format_data_card(card: Mapping[str, Any]) -> str:
         "Research data; not for diagnosis.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _title(channels: Sequence[str]) -> str:
+    if len(channels) == 1:
+        return "FLAIR volumes"
+    others = ", ".join(role.upper() for role in channels[1:])
+    return f"FLAIR volumes with {others} as further channels,"
 
 
 def _describe(

@@ -104,6 +104,7 @@ class Pseudonyms:
             self._renamed(case),
             exclude_reason=self.text(case.exclude_reason),
             relative_path="",
+            missing=(),
         )
 
     def text(self, text: str) -> str:

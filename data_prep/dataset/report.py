@@ -1,5 +1,6 @@
 """What the preparation tells the person at the terminal."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from data_prep.cases.case import Case
 from data_prep.dataset.case_records import SortedChecks
 from data_prep.dataset.plan import PreparationPlan
+from data_prep.preprocess import PreprocessConfig
 from data_prep.splits import UNLABELLED
 
 
@@ -97,8 +99,11 @@ def explain_difference(
       plan: of the other.
       choices: of the other, as in its card.
     """
-    there = {**card["preprocess"], **card["choices"]}
-    here = {**plan.preprocess.to_json(), **choices}
+    # All fields, those too that JSON leaves out.
+    there = dataclasses.asdict(PreprocessConfig.from_json(card["preprocess"]))
+    here = dataclasses.asdict(plan.preprocess)
+    there.update(card["choices"])
+    here.update(choices)
     there["mask_value"], here["mask_value"] = (
         card["mask_value"],
         plan.mask_value,

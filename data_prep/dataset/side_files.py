@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep.dataset.case_records import CASE_COLUMNS, SortedChecks, case_rows
+from data_prep.dataset.case_records import SortedChecks, case_columns, case_rows
 from data_prep.dataset.data_card import (
     VolumeSummary,
     format_data_card,
@@ -51,7 +51,8 @@ def write_side_files(
             splits[case.subject_id] = case.split
     write_splits(folder / SPLITS_FILE, splits)
     rows = list(case_rows(plan, parts, summaries))
-    write_csv(folder / CASES_FILE, CASE_COLUMNS, rows)
+    columns = case_columns(plan.preprocess.channels)
+    write_csv(folder / CASES_FILE, columns, rows)
     statuses = [status for _, status, _ in parts.left_out]
     card = make_data_card(
         plan,

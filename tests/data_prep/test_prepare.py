@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -12,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_prep.errors import UserError
 from data_prep.files import read_csv, read_json, write_csv
+from data_prep.nifti import read_volume
 from data_prep.nifti_writing import write_image, write_mask
+from data_prep.phantom import write_cohort
 from data_prep.prepare import cli
 from data_prep.volume import Volume
 
@@ -347,3 +351,78 @@ def test_killed_it_leaves_nothing_and_then_finishes(
     assert prepare(study, data_dir) == 0
     assert len(open_prepared_data(data_dir).volumes()) == 9
     assert not [p for p in data_dir.iterdir() if p.name.startswith(".")]
+
+
+def test_further_channels_from_files_to_records(tmp_path, capsys):
+    """FLAIR and T1 are stored in the order asked for, and said everywhere."""
+    pytest.importorskip("tensorflow_datasets")
+    from wmh_keras.datasets import open_prepared_data
+
+    write_cohort(tmp_path / "heads", 3, with_t1=True)
+    flags = ("--channels=flair,t1", "--fractions=0.4,0.3,0.3")
+    assert prepare(tmp_path / "heads", tmp_path / "both", *flags) == 0
+    assert prepare(tmp_path / "heads", tmp_path / "one", flags[1]) == 0
+    both, one = (open_prepared_data(tmp_path / n) for n in ("both", "one"))
+    assert both.identity != one.identity
+    assert both.card["preprocess"]["channels"] == ["flair", "t1"]
+    text = (tmp_path / "both" / "DATA_CARD.md").read_text()
+    assert "with T1 as further channels" in text
+    rows = read_csv(tmp_path / "both" / "cases.csv")
+    assert {row["volume_id"]: row["t1_file"] for row in rows} == {
+        f"sub-00{n}": f"sub-00{n}/anat/sub-00{n}_T1w.nii.gz" for n in (1, 2, 3)
+    }
+    assert "t1_file" not in read_csv(tmp_path / "one" / "cases.csv")[0]
+
+    stored = {v.record.volume_id: v for v in both.read_volumes(both.volumes())}
+    for volume_id, volume in stored.items():
+        anat = tmp_path / "heads" / volume_id / "anat"
+        for image, suffix in zip(volume.images, ("FLAIR", "T1w"), strict=True):
+            file = read_volume(anat / f"{volume_id}_{suffix}.nii.gz")
+            np.testing.assert_array_equal(image.data, file.data)
+    for volume in both.read_volumes(both.volumes(), ("t1",)):
+        (image,) = volume.images
+        expected = stored[volume.record.volume_id].images[1]
+        np.testing.assert_array_equal(image.data, expected.data)
+    with pytest.raises(UserError, match=r"holds flair.*--channels=flair,t1"):
+        list(one.read_volumes(one.volumes(), ("flair", "t1")))
+    shape = next(both.slices(both.select()).as_numpy_iterator())["image"].shape
+    assert shape == (32, 32, 2)
+    capsys.readouterr()
+    assert prepare(tmp_path / "heads", tmp_path / "both", flags[1]) == 1
+    assert "('flair', 't1') there, ('flair',) here" in capsys.readouterr().err
+
+
+def test_a_t1_that_is_missing_or_elsewhere_is_in_the_table(tmp_path, capsys):
+    root = tmp_path / "heads"
+    write_cohort(root, 5, with_t1=True)
+    (root / "sub-001/anat/sub-001_T1w.nii.gz").unlink()
+    other = read_volume(root / "sub-003/anat/sub-003_T1w.nii.gz")
+    path = root / "sub-002/anat/sub-002_T1w.nii.gz"  # of the other site
+    write_image(path, other.data, other)
+    flags = ("--channels=flair,t1", "--fractions=0.4,0.3,0.3")
+    assert prepare(root, tmp_path / "data", *flags) == 1
+    out = capsys.readouterr().out
+    assert "2 problems" in out
+    assert "t1: found no image" in out
+    assert f"{path} t1: on another grid" in re.sub(" +", " ", out)
+    assert not (tmp_path / "data").exists()
+    assert prepare(root, tmp_path / "data", *flags, "--skip_invalid") == 0
+    rows = {r["volume_id"]: r for r in read_csv(tmp_path / "data/cases.csv")}
+    assert rows["sub-001"]["status"] == rows["sub-002"]["status"] == "skipped"
+    assert "t1: found no image" in rows["sub-001"]["reason"]
+    assert rows["sub-001"]["t1_file"] == ""
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ("t1,flair", "flair first"),
+        ("flair,T1", "small letters"),
+        ("flair,t1,t1", "differ"),
+    ],
+)
+def test_channels_that_make_no_sense(
+    study, tmp_path, capsys, channels, message
+):
+    assert prepare(study, tmp_path / "data", f"--channels={channels}") == 2
+    assert message in capsys.readouterr().err

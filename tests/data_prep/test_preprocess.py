@@ -5,6 +5,7 @@ import pytest
 
 from data_prep import intensity
 from data_prep.errors import VolumeError
+from data_prep.nifti import read_volume
 from data_prep.preprocess import PreprocessConfig, volume_to_slices
 from data_prep.volume import Volume
 
@@ -46,6 +47,64 @@ def test_values_that_are_not_finite_cannot_be_scaled(value):
     data[0, 0, 0] = value
     with pytest.raises(VolumeError, match="NaN"):
         intensity.normalize(data, "zscore")
+
+
+def test_robust_z_score_looks_at_the_head_alone():
+    """A thousand voxels of 1 to 5, lesions among them, much background."""
+    data = np.zeros((40, 40, 10), np.float32)
+    head = np.repeat([1, 2, 3, 4, 5], 200).astype(np.float32) + 95
+    data[:10, :10] = head.reshape(10, 10, 10)
+    assert np.median(data) == 0  # and so would be the deviation from it
+    scaled, centre, spread = intensity.normalize(data, "robust_zscore")
+    assert scaled.dtype == np.float32
+    assert centre == 98
+    assert spread == pytest.approx(1.4826)  # deviations 0, 1, 1, 2, 2
+    np.testing.assert_allclose(scaled * spread + centre, data, atol=1e-4)
+    data[0, 0, 0] = 4000  # one hot voxel moves mean and std, but not these
+    assert intensity.centre_and_spread(data, "robust_zscore") == (98, spread)
+
+
+def test_robust_z_score_follows_gain_and_offset():
+    data = head().data
+    centre, spread = intensity.centre_and_spread(data, "robust_zscore")
+    moved = intensity.centre_and_spread(data * 8 - 512, "robust_zscore")
+    assert moved == pytest.approx((centre * 8 - 512, spread * 8), rel=1e-5)
+
+
+def test_robust_z_score_says_where_it_has_no_meaning():
+    data = np.zeros((20, 20, 10), np.float32)
+    data[5:15, 5:15] = 7
+    with pytest.raises(VolumeError, match=r"same value \(7\)"):
+        intensity.normalize(data, "robust_zscore")
+    data[0, 0] = np.linspace(1e6, 2e6, 10)
+    with pytest.raises(VolumeError, match="10 of 4000 voxels outshine"):
+        intensity.normalize(data, "robust_zscore")
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 1], [0, 0, 0, 5], [-3, -2, 4, 9], [1e6, 1e6 + 1]]
+)
+def test_the_foreground_has_voxels_on_both_sides(values):
+    data = np.array(values, np.float32)
+    above = data > intensity.foreground_threshold(data)
+    assert 0 < above.sum() < data.size
+    assert above[-1]
+
+
+def test_robust_z_score_of_real_heads(realdata_dir):
+    """Half of these volumes are more than 70 % zeros."""
+    flairs = sorted(realdata_dir.glob("sub-*/anat/*_FLAIR.nii.gz"))
+    assert flairs
+    for flair in flairs:
+        data = read_volume(flair).data
+        scaled, centre, _ = intensity.normalize(data, "robust_zscore")
+        head = scaled[data > intensity.foreground_threshold(data)]
+        assert 0.1 < head.size / data.size < 0.4
+        assert centre > 0
+        lower, median, upper = np.percentile(head, [25, 50, 75])
+        assert median == pytest.approx(0, abs=1e-3)
+        assert -1.1 < lower < -0.4 < 0.4 < upper < 1.6
+        assert np.abs(scaled).max() < 20
 
 
 def test_unknown_normalization_is_refused():
@@ -98,6 +157,12 @@ def test_channels_follow_the_images():
     assert len(prepared.mean) == len(prepared.std) == 2
     with pytest.raises(VolumeError, match=r"2 images \(flair, t1\)"):
         volume_to_slices([head()], config)
+    wider = Volume(head((25, 30, 4)).data, AFFINE)
+    with pytest.raises(VolumeError, match=r"(?s)t1 on another grid.*register"):
+        volume_to_slices([head(), wider], config)
+    moved = Volume(head().data, AFFINE + 0.01)
+    with pytest.raises(VolumeError, match="t1 on another grid: its affine"):
+        volume_to_slices([head(), moved], config)
 
 
 def test_mask_on_another_grid_is_refused():
@@ -138,6 +203,25 @@ def test_the_crop_counts_native_voxels_where_spacing_is_unequal():
     assert any("12 reference voxels" in w for w in prepared.warnings)
 
 
+def test_resizing_in_place_of_a_crop_warns_with_lost_lesions():
+    """Every other row and column goes: odd ones stay, by nearest voxel."""
+    mask = np.zeros((40, 40, 4), np.uint8)
+    mask[10, 10, 1] = 1  # one even voxel: gone
+    mask[20:24, 20:24, 2] = 1  # stays
+    config = PreprocessConfig(side=20, oversize="resize")
+    image = head((40, 40, 4))
+    prepared = volume_to_slices([image], config, Volume(mask, AFFINE))
+    (warning,) = prepared.warnings
+    assert "slices of 40 pixels are made smaller, to 20" in warning
+    assert warning.endswith("1 of 2 reference lesions are")
+    np.testing.assert_array_equal(
+        np.argwhere(prepared.mask),
+        [(2, y, x) for y in (10, 11) for x in (10, 11)],
+    )
+    (warning,) = volume_to_slices([image], config).warnings
+    assert "reference" not in warning
+
+
 def test_no_warning_without_a_reason():
     assert not volume_to_slices([head()], PreprocessConfig(side=32)).warnings
 
@@ -147,6 +231,35 @@ def test_sagittal_acquisition_warns():
     volume = Volume(head().data, affine)
     prepared = volume_to_slices([volume], PreprocessConfig(side=32))
     assert "not an axial acquisition" in prepared.warnings[0]
+
+
+def test_defaults_look_as_they_did_before_there_were_more_fields():
+    """Else data sets and models would be identified by something else."""
+    assert PreprocessConfig().to_json() == {
+        "side": 384,
+        "padding": "zero",
+        "normalization": "zscore",
+        "channels": ["flair"],
+    }
+    assert PreprocessConfig.from_json(PreprocessConfig().to_json()) == (
+        PreprocessConfig()
+    )
+    config = PreprocessConfig(
+        normalization="robust_zscore",
+        channels=("flair", "t1"),
+        oversize="resize",
+    )
+    assert config.to_json()["oversize"] == "resize"
+    assert PreprocessConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [("flair", "flair"), ("flair", "T1"), ("flair", ""), ("flair", 1)],
+)
+def test_channels_that_cannot_be(channels):
+    with pytest.raises(ValueError, match="channels that differ"):
+        PreprocessConfig(channels=channels)
 
 
 def test_config_survives_json_and_refuses_nonsense():
@@ -159,6 +272,8 @@ def test_config_survives_json_and_refuses_nonsense():
         PreprocessConfig(padding="mirror")
     with pytest.raises(ValueError, match="normalization"):
         PreprocessConfig(normalization="minmax")
+    with pytest.raises(ValueError, match="oversize"):
+        PreprocessConfig(oversize="shrink")
     with pytest.raises(ValueError, match="positive side"):
         PreprocessConfig(side=0)
     with pytest.raises(ValueError, match="flair first"):

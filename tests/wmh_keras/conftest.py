@@ -9,16 +9,22 @@ SIDE = 32
 BRIGHT_Z = 2.0
 
 
-def make_bright_model(filters=(2,), bright_z=BRIGHT_Z, slope=8.0):
-    """A U-Net of one level, set by hand: sigmoid(slope * (z - bright_z))."""
+def make_bright_model(
+    filters=(2,), bright_z=BRIGHT_Z, slope=8.0, channels=1, seen=0
+):
+    """A U-Net of one level, set by hand: sigmoid(slope * (z - bright_z)).
+
+    Of several channels it sees the one of number `seen` alone.
+    """
     from wmh_keras.models import build_model
 
-    model = build_model("unet", side=SIDE, filters=filters)
+    model = build_model("unet", side=SIDE, filters=filters, channels=channels)
     for layer in model.layers:
         if layer.name.endswith("_conv"):
             kernel, bias = layer.get_weights()
             kernel[:] = 0
-            kernel[1, 1, 0, 0] = 1
+            kernel[1, 1, seen, 0] = 1
+            seen = 0  # what the first layer saw
             layer.set_weights([kernel, bias])
     logits = model.get_layer("logits")
     kernel, bias = logits.get_weights()
@@ -43,6 +49,24 @@ def bright_model_dir(tmp_path_factory) -> Path:
         preprocess=PreprocessConfig(side=SIDE),
     )
     artifacts.save_model(folder, [make_bright_model()], info)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def t1_model_dir(tmp_path_factory) -> Path:
+    """A model of FLAIR and T1 that takes bright voxels of the T1."""
+    from data_prep.preprocess import PreprocessConfig
+    from wmh_keras import artifacts
+    from wmh_keras.model_info import ModelInfo
+
+    folder = tmp_path_factory.mktemp("bright_t1") / "model"
+    info = ModelInfo(
+        network="unet",
+        network_arguments={"side": SIDE, "channels": 2, "filters": [2]},
+        preprocess=PreprocessConfig(side=SIDE, channels=("flair", "t1")),
+    )
+    model = make_bright_model(channels=2, seen=1)
+    artifacts.save_model(folder, [model], info)
     return folder
 
 

@@ -183,21 +183,30 @@ class PreparedData:
         return self._slices.decode(element)
 
     def read_volumes(
-        self, records: Sequence[VolumeRecord]
+        self,
+        records: Sequence[VolumeRecord],
+        channels: Sequence[str] | None = None,
     ) -> Iterator[StoredVolume]:
         """Streams volumes on their native grid; two or three are in memory.
 
         Args:
           records: from `select` or `volumes`.
+          channels: the images to take, by role and in this order; None takes
+            those of the data set in its own.
 
         Yields:
           The volumes in the order of `volumes()`, whatever that of records.
 
         Raises:
-          UserError: a volume that is not of this data set, or a damaged file.
+          UserError: an image that the data set does not hold, a volume that
+            is not of it, or a damaged file.
         """
         import tensorflow as tf
 
+        stored = self.preprocess_config.channels
+        channels = stored if channels is None else channels
+        self.check_channels(channels)
+        places = [stored.index(role) for role in channels]
         self._check_records(records, need_masks=False)
         wanted = {record.volume_id: record for record in records}
         dataset = self._volumes.read_in_order(self._splits_of(records))
@@ -209,7 +218,7 @@ class PreparedData:
         count = 0
         try:
             for element in dataset.as_numpy_iterator():
-                yield stored_volume_from(wanted, element)
+                yield stored_volume_from(wanted, element, places)
                 count += 1
         except tf.errors.OpError as error:
             raise UserError(
@@ -220,6 +229,21 @@ class PreparedData:
             raise UserError(
                 f"{self.data_dir}: expected {len(wanted)} volumes, found "
                 f"{count}; a file of the data set is missing or damaged"
+            )
+
+    def check_channels(self, channels: Sequence[str]) -> None:
+        """Checks that the data set holds these images.
+
+        Raises:
+          UserError: it does not; says which it holds.
+        """
+        stored = self.preprocess_config.channels
+        absent = [role for role in channels if role not in stored]
+        if absent:
+            raise UserError(
+                f"{self.data_dir}: holds {', '.join(stored)}, but the model "
+                f"takes {', '.join(absent)} as well; prepare the data with "
+                f"--channels={','.join(channels)}"
             )
 
     def _parse_split(self, split: str) -> set[str]:

@@ -1,6 +1,7 @@
 """StoredVolume: one volume as it was before preparation."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from data_prep.grid_json import volume_from_grid
 from data_prep.volume import Volume
@@ -24,18 +25,21 @@ class StoredVolume:
 
 
 def stored_volume_from(
-    wanted: dict[str, VolumeRecord], element: Element
+    wanted: dict[str, VolumeRecord], element: Element, places: Sequence[int]
 ) -> StoredVolume:
     """Makes the volume from a decoded example of config `volumes`.
 
     Args:
       wanted: records by volume_id; the example's is among them.
       element: as NumPy arrays and bytes.
+      places: which of the stored channels to take, in this order.
     """
     record = wanted[element["volume_id"].decode()]
     images = tuple(
-        volume_from_grid(element["image"][..., channel].copy(), grid)
-        for channel, grid in enumerate(element["image_grids"])
+        volume_from_grid(
+            element["image"][..., place].copy(), element["image_grids"][place]
+        )
+        for place in places
     )
     mask = None
     if record.has_mask:

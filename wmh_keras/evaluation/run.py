@@ -127,6 +127,7 @@ def evaluate_model(
             range, or volumes that cannot be evaluated, all of them named.
     """
     data = open_prepared_data(request.data_dir)
+    data.check_channels(info.preprocess.channels)
     records = data.select(request.split, request.subjects)
     info = _with_overrides(info, request)
     rules = dataclasses.replace(
@@ -144,7 +145,7 @@ def evaluate_model(
     predictions = layout.PREDICTIONS_FOLDER
     with results_folder.staging_folder(output.output_dir) as stage:
         outcome = evaluate_volumes(
-            data.read_volumes(records),
+            data.read_volumes(records, info.preprocess.channels),
             segmenter,
             rules=rules,
             records=records,

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from data_prep.cases.channels import relative_channels
 from data_prep.cases.listing import PROGRAM_NAME, is_own_folder
 from data_prep.errors import UserError
 from data_prep.files import write_json, write_text
@@ -87,10 +88,12 @@ def write_sidecars(
       settings: what decided the result.
       model: what is known of the model, as JSON values.
     """
-    relative = quote(str(PurePosixPath(job.case.relative_path)))
-    source = f"bids:{_LINK}:{relative}"
+    relative = [job.case.relative_path, *relative_channels(job.case).values()]
+    source, *others = (
+        f"bids:{_LINK}:{quote(str(PurePosixPath(path)))}" for path in relative
+    )
     common = {
-        "Sources": [source],
+        "Sources": [source, *others],
         "SpatialReference": source,
         "Label": "WMH",
         "Model": {"Identity": settings.model, **model},

@@ -54,6 +54,7 @@ class Record:
       files: names of the results, in the record's folder.
       mask_sha256: of the mask as it was written; "" before that.
       path: where the record was read from or goes to.
+      channels_sha256: of the files of further images, by their roles.
     """
 
     status: str
@@ -65,6 +66,7 @@ class Record:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     mask_sha256: str = ""
     path: Path | None = None
+    channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -83,6 +85,8 @@ def write_record(record: Record) -> None:
     """Writes a record atomically to its `path`."""
     value = dataclasses.asdict(record)
     del value["path"]
+    if not record.channels_sha256:  # as it was before there were any
+        del value["channels_sha256"]
     write_json(record.path, nan_to_none({"format": FORMAT, **value}))
 
 
@@ -196,8 +200,15 @@ def _difference(record: Record, settings: Settings, job: Job) -> str | None:
                 f"made with {name} {record.settings.get(name)}, this run has "
                 f"{value}"
             )
-    try:
-        is_same = sha256_of(job.case.flair) == record.input_sha256
-    except OSError:
-        return f"its image {job.case.flair} can no longer be read"
-    return None if is_same else f"the image {job.case.flair} has changed since"
+    if job.case.missing:
+        roles = ", ".join(role for role, _ in job.case.missing)
+        return f"its {roles} can no longer be found"
+    known = {"flair": record.input_sha256, **record.channels_sha256}
+    for role, path in job.case.images:
+        try:
+            is_same = sha256_of(path) == known.get(role)
+        except OSError:
+            return f"its image {path} can no longer be read"
+        if not is_same:
+            return f"the image {path} has changed since"
+    return None

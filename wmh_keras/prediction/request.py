@@ -1,7 +1,7 @@
 """A whole prediction: from what the user asked for to what was written."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data_prep.cases import find_images
@@ -45,6 +45,7 @@ class Request:
       overwrite: do again what is done.
       batch_size: slices in a batch.
       engine: "auto", "jax" or "tensorflow".
+      images: role to file, of the further images of one NIfTI file.
     """
 
     input_path: Path
@@ -56,6 +57,7 @@ class Request:
     overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
+    images: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +148,13 @@ def plan(request: Request) -> Plan:
     settings = _settings(request, info)
     path = request.input_path.absolute()
     warnings: list[str] = []
-    cases = find_images(path, series=request.series, warn=warnings.append)
+    cases = find_images(
+        path,
+        channels=info.preprocess.channels,
+        images=request.images,
+        series=request.series,
+        warn=warnings.append,
+    )
     is_bids = is_bids_dataset(path) and not is_derivative(path)
     _check_output_dir(request.output_dir)
     if is_bids:

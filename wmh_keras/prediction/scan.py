@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from data_prep.cases.case import Case
-from data_prep.errors import UserError
+from data_prep.errors import UserError, VolumeError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
-from data_prep.volume import Volume
+from data_prep.volume import Volume, check_channel_grid
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -53,11 +53,13 @@ class LoadedScan:
       images: one volume a channel, the FLAIR first.
       sha256: of the FLAIR file.
       seconds: that reading took.
+      channels_sha256: role to the SHA-256 of the file, of the further ones.
     """
 
     images: tuple[Volume, ...]
     sha256: str
     seconds: float
+    channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
@@ -68,20 +70,32 @@ def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
       channels: roles, in the order of the network's input.
 
     Raises:
-      UserError: a role is not there, or a file cannot be used.
+      UserError: a role is not there, or a file cannot be used; scan, file and
+        role are named.
       OSError: a file cannot be read.
     """
     start = time.monotonic()
     paths = dict(case.images)
+    reasons = dict(case.missing)
     missing = [role for role in channels if role not in paths]
     if missing:
+        details = [f"{role}: {reasons.get(role, 'absent')}" for role in missing]
         raise UserError(
-            f"{case.flair}: the model needs {', '.join(channels)}, there is "
-            f"no {', '.join(missing)}"
+            f"{case.flair}: the model needs {', '.join(channels)}; "
+            + "; ".join(details)
         )
     images = tuple(read_volume(paths[role]) for role in channels)
-    sha256 = sha256_of(case.flair)
-    return LoadedScan(images, sha256, time.monotonic() - start)
+    for role, image in zip(channels[1:], images[1:], strict=True):
+        try:
+            check_channel_grid(image, images[0], role)
+        except VolumeError as error:
+            raise UserError(f"{paths[role]}: {error}") from error
+    return LoadedScan(
+        images,
+        sha256_of(case.flair),
+        time.monotonic() - start,
+        {role: sha256_of(paths[role]) for role in channels[1:]},
+    )
 
 
 def process_scan(
@@ -110,6 +124,7 @@ def process_scan(
     record = Record(
         status=records.STARTED,
         input_sha256=scan.sha256,
+        channels_sha256=scan.channels_sha256,
         settings=run.settings.to_json(),
         row=_who(job.case),
         files={},
@@ -156,7 +171,9 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
         path.unlink(missing_ok=True)
     message = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
-        message = f"{job.case.flair}: not enough memory for this volume"
+        message = "not enough memory for this volume"
+    if job.case.flair not in message:
+        message = f"{job.case.flair}: {message}"
     record = Record(
         status=records.FAILED,
         input_sha256="",

@@ -1,5 +1,6 @@
 import dataclasses
 import threading
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +16,7 @@ from data_prep.checks import (
     checking,
     format_problems,
 )
+from data_prep.preprocess import PreprocessConfig
 
 SHAPE = (8, 8, 4)
 AFFINE = np.diag([0.5, 0.5, 6.0, 1.0])
@@ -93,6 +95,69 @@ def test_missing_files(tmp_path):
         (case.flair, "a link to a missing file"),
         (case.mask, "expected a file, received a folder"),
     ]
+
+
+WITH_T1 = PreprocessConfig(channels=("flair", "t1"))
+
+
+def with_t1(folder, data=None, affine=AFFINE, **arguments):
+    t1 = folder / "1_T1.nii.gz"
+    save(t1, noise(9) if data is None else data, affine)
+    case = make(folder, **arguments)
+    return dataclasses.replace(case, images=(*case.images, ("t1", str(t1))))
+
+
+def test_a_further_image_is_part_of_the_content(tmp_path):
+    case = with_t1(tmp_path)
+    check = check_case(case, preprocess=WITH_T1)
+    assert check.is_usable
+    alone = check_case(case)
+    assert alone.is_usable
+    assert alone.content_sha256 == check_case(make(tmp_path)).content_sha256
+    assert check.fingerprint == alone.fingerprint
+    save(tmp_path / "1_T1.nii.gz", noise(10))
+    other = check_case(case, preprocess=WITH_T1)
+    digests = {check.content_sha256, alone.content_sha256, other.content_sha256}
+    assert len(digests) == 3
+
+
+def test_every_problem_of_a_further_image_names_file_and_role(tmp_path):
+    t1 = str(tmp_path / "1_T1.nii.gz")
+    moved, odd = AFFINE.copy(), noise(9)
+    moved[0, 3] = 1
+    odd[0, 0, 0] = np.nan
+    for data, affine, expected in (
+        (noise(9, (8, 9, 4)), AFFINE, "t1: on another grid: its shape is (8, "),
+        (noise(9), moved, "t1: on another grid: its affine differs"),
+        (odd, AFFINE, "t1: 1 voxels are NaN"),
+        (np.ones(SHAPE), AFFINE, "t1: expected an image, received the same"),
+        (noise(0), AFFINE, "t1: the same voxels as the FLAIR"),
+    ):
+        case = with_t1(tmp_path, data, affine)
+        file, reason = only_problem(case, preprocess=WITH_T1)
+        assert file == t1
+        assert reason.startswith(expected)
+        assert ("register the t1 to the FLAIR" in reason) == ("grid" in reason)
+    Path(t1).write_bytes(b"junk")
+    assert "t1: not a readable" in only_problem(case, preprocess=WITH_T1)[1]
+    Path(t1).unlink()
+    assert only_problem(case, preprocess=WITH_T1) == (t1, "t1: missing")
+    alone = make(tmp_path, missing=(("t1", "found 2 that can be it"),))
+    assert only_problem(alone, preprocess=WITH_T1) == (
+        alone.flair,
+        "t1: found 2 that can be it",
+    )
+    assert check_case(alone).is_usable
+
+
+def test_intensities_that_cannot_be_scaled_are_known_before_writing(tmp_path):
+    case = make(tmp_path)
+    data = np.zeros(SHAPE)
+    data[2:6, 2:6] = 50
+    save(tmp_path / "1_FLAIR.nii.gz", data)
+    assert check_case(case).is_usable
+    robust = PreprocessConfig(normalization="robust_zscore")
+    assert "robust_zscore" in only_problem(case, preprocess=robust)[1]
 
 
 def test_truncated_file(tmp_path):
