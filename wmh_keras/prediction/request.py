@@ -9,14 +9,15 @@ from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.errors import UserError
 from data_prep.files import locked_folder
 from wmh_keras import artifacts, distribution
-from wmh_keras.inference.postprocess import (
-    check_min_lesion_mm3,
-    check_threshold,
+from wmh_keras.inference.ensemble import (
+    as_ensemble,
+    common_settings,
+    count_members,
+    ensemble_identity,
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative, records
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
-from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import (
     Record,
@@ -37,22 +38,24 @@ class Request:
 
     Attributes:
       input_path: file, folder, DICOM folder, BIDS data set or manifest.
-      model_path: work folder or model folder.
+      model_paths: work folders or model folders; several are an ensemble.
       output_dir: where the results go.
       series: of a DICOM folder, the series to take.
-      threshold: None takes the model's.
-      min_lesion_mm3: None takes the model's.
+      threshold: None takes the models'.
+      min_lesion_mm3: None takes the models'.
+      test_time_flips: one of `flips.FLIPS`.
       overwrite: do again what is done.
       batch_size: slices in a batch.
       engine: "auto", "jax" or "tensorflow".
     """
 
     input_path: Path
-    model_path: Path
+    model_paths: tuple[Path, ...]
     output_dir: Path
     series: str | None = None
     threshold: float | None = None
     min_lesion_mm3: float | None = None
+    test_time_flips: str = "none"
     overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
@@ -63,7 +66,7 @@ class Plan:
     """What will be done, known before any file is written.
 
     Attributes:
-      info: the model.
+      infos: the models.
       settings: what decides the results.
       is_bids: whether the output becomes a BIDS derivative.
       waiting: the scans to segment.
@@ -71,7 +74,7 @@ class Plan:
       warnings: what was passed over when the images were looked for.
     """
 
-    info: ModelInfo
+    infos: Sequence[ModelInfo]
     settings: Settings
     is_bids: bool
     waiting: Sequence[Job]
@@ -82,7 +85,7 @@ class Plan:
         """Returns lines that list the scans, at most `limit` of them."""
         lines = [
             f"{len(self.waiting)} to segment, {len(self.done)} already done; "
-            f"model {self.settings.model}, threshold "
+            f"{self._describe_models()}, threshold "
             f"{self.settings.threshold:g}, min_lesion_mm3 "
             f"{self.settings.min_lesion_mm3:g}"
         ]
@@ -93,152 +96,7 @@ class Plan:
             lines.append(f"  … and {len(entries) - limit} more")
         return [*lines, *(f"warning: {text}" for text in self.warnings)]
 
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What came of it.
-
-    Attributes:
-      output_dir: where everything lies.
-      segmented: records of the scans that this run segmented.
-      failed: records of those that could not be.
-      num_skipped: scans that were done before.
-    """
-
-    output_dir: Path
-    segmented: Sequence[Record]
-    failed: Sequence[Record]
-    num_skipped: int
-
-    def describe(self) -> list[str]:
-        """Returns lines for the user."""
-        lines = [
-            f"{len(self.segmented)} segmented, {self.num_skipped} already "
-            f"done, {len(self.failed)} failed",
-        ]
-        lines += [f"  failed: {record.row['error']}" for record in self.failed]
-        warnings = [
-            f"  warning: {record.row['file']}: {warning}"
-            for record in self.segmented
-            for warning in record.warnings
-        ]
-        lines += warnings[:_MAX_WARNINGS]
-        if len(warnings) > _MAX_WARNINGS:
-            more = len(warnings) - _MAX_WARNINGS
-            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
-        lines += [
-            f"table: {self.output_dir / VOLUMES_FILE}",
-            f"page:  {self.output_dir / PAGE_FILE}",
-        ]
-        return lines
-
-
-def plan(request: Request) -> Plan:
-    """Finds the images, names their results and checks what is there.
-
-    Writes nothing, but for converted DICOM series in a temporary folder.
-
-    Raises:
-      UserError: no usable model; no images; two images with one result; an
-        output folder that holds something else.
-    """
-    info = artifacts.read_model_info(request.model_path)
-    settings = _settings(request, info)
-    path = request.input_path.absolute()
-    warnings: list[str] = []
-    cases = find_images(path, series=request.series, warn=warnings.append)
-    is_bids = is_bids_dataset(path) and not is_derivative(path)
-    _check_output_dir(request.output_dir)
-    if is_bids:
-        bids_derivative.check_output_dir(path, request.output_dir)
-    jobs = plan_jobs(
-        cases,
-        request.output_dir,
-        is_bids=is_bids,
-        input_dir=path if path.is_dir() else None,
-    )
-    _check_apart(jobs, path, request.output_dir)
-    waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
-    warnings += warn_of_changed_masks(done)
-    return Plan(info, settings, is_bids, waiting, done, tuple(warnings))
-
-
-def predict(request: Request, planned: Plan) -> Result:
-    """Does what was planned; Keras is loaded only where there is work.
-
-    Returns:
-      What was done and what failed.
-
-    Raises:
-      UserError: the model's weights are damaged, or the output folder cannot
-        be written to.
-    """
-    with locked_folder(request.output_dir, "another process writes there"):
-        made = _predict(request, planned)
-    failed = [r for r in made if r.status == records.FAILED]
-    return Result(
-        output_dir=request.output_dir,
-        segmented=[r for r in made if r.status != records.FAILED],
-        failed=failed,
-        num_skipped=len(planned.done),
-    )
-
-
-def _predict(request: Request, planned: Plan) -> list[records.Record]:
-    engine = ""
-    if planned.waiting:
-        engine = distribution.choose_engine(request.engine)
-    if planned.is_bids:
-        with named_write_errors(request.output_dir):
-            bids_derivative.write_description(
-                request.input_path, request.output_dir
-            )
-    run = RunInfo(
-        planned.settings,
-        engine,
-        {
-            "Network": planned.info.network,
-            "DataIdentity": planned.info.data_identity,
-            "Versions": dict(planned.info.versions),
-        },
-    )
-
-    def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)
-        from wmh_keras.inference.segmenter import Segmenter
-
-        return Segmenter.from_model(
-            request.model_path,
-            planned.settings.threshold,
-            planned.settings.min_lesion_mm3,
-            request.batch_size,
-        )
-
-    return predict_cohort(
-        planned.waiting, make_segmenter, run, request.output_dir
-    )
-
-
-def _name(job: Job) -> str:
-    source = job.case.relative_path or job.case.flair
-    return f"{source} -> {job.outputs.mask.name}"
-
-
-def _settings(request: Request, info: ModelInfo) -> Settings:
-    threshold, minimum = request.threshold, request.min_lesion_mm3
-    settings = Settings(
-        model=model_identity(info),
-        threshold=info.threshold if threshold is None else threshold,
-        min_lesion_mm3=info.min_lesion_mm3 if minimum is None else minimum,
-    )
-    try:
-        check_threshold(settings.threshold)
-        check_min_lesion_mm3(settings.min_lesion_mm3)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    return settings
-
-
-def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
+    def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
     """Refuses converted DICOM inside the DICOM folder itself.
 
     The converted image is kept with its results; there, the next run would
