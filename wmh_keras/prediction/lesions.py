@@ -56,10 +56,7 @@ class Lesion:
     def to_row(self) -> dict[str, Any]:
         """Returns the values of the columns, rounded for reading."""
         x_mm, y_mm, z_mm = (round(value, 2) for value in self.centroid_mm)
-        disagreement = self.mean_disagreement
-        if disagreement is not None:
-            disagreement = round(disagreement, 4)
-        return {
+        row = {
             "id": self.id,
             "centroid_x_mm": x_mm,
             "centroid_y_mm": y_mm,
@@ -70,8 +67,10 @@ class Lesion:
             "size_class": self.size_class,
             "side": self.side,
             "mean_probability": round(self.mean_probability, 4),
-            DISAGREEMENT_COLUMN: disagreement,
         }
+        if self.mean_disagreement is not None:
+            row[DISAGREEMENT_COLUMN] = round(self.mean_disagreement, 4)
+        return row
 
 
 def describe_lesions(

@@ -185,13 +185,13 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
         for path in (*job.outputs.results, job.outputs.record):
             if path.resolve() in inputs:
                 problems.append(f"{job.case.flair}: would replace {path}")
-        # The mask stands for all: the paths share folder and stem.
-        owner = owners.setdefault(job.outputs.mask, job.case)
-        if owner is not job.case:
+        shared = [path for path in job.outputs.results if path in owners]
+        if shared:
             problems.append(
-                f"{owner.flair} and {job.case.flair}: both would write "
-                f"{job.outputs.mask}"
+                f"{owners[shared[0]].flair} and {job.case.flair}: both would "
+                f"write {shared[0]}"
             )
+        owners |= dict.fromkeys(job.outputs.results, job.case)
     if problems:
         shown = "\n".join(f"  - {line}" for line in problems[:_MAX_SHOWN])
         if len(problems) > _MAX_SHOWN:

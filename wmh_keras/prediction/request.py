@@ -96,7 +96,154 @@ class Plan:
             lines.append(f"  … and {len(entries) - limit} more")
         return [*lines, *(f"warning: {text}" for text in self.warnings)]
 
-    def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
+    def _describe_models(self) -> str:
+        text = f"model {self.settings.model}"
+        members = count_members(self.infos)
+        return text if members == 1 else f"{text} ({members} networks)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+      output_dir: where everything lies.
+      segmented: records of the scans that this run segmented.
+      failed: records of those that could not be.
+      num_skipped: scans that were done before.
+    """
+
+    output_dir: Path
+    segmented: Sequence[Record]
+    failed: Sequence[Record]
+    num_skipped: int
+
+    def describe(self) -> list[str]:
+        """Returns lines for the user."""
+        lines = [
+            f"{len(self.segmented)} segmented, {self.num_skipped} already "
+            f"done, {len(self.failed)} failed",
+        ]
+        lines += [f"  failed: {record.row['error']}" for record in self.failed]
+        warnings = [
+            f"  warning: {record.row['file']}: {warning}"
+            for record in self.segmented
+            for warning in record.warnings
+        ]
+        lines += warnings[:_MAX_WARNINGS]
+        if len(warnings) > _MAX_WARNINGS:
+            more = len(warnings) - _MAX_WARNINGS
+            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
+        lines += [
+            f"table: {self.output_dir / VOLUMES_FILE}",
+            f"page:  {self.output_dir / PAGE_FILE}",
+        ]
+        return lines
+
+
+def plan(request: Request) -> Plan:
+    """Finds the images, names their results and checks what is there.
+
+    Writes nothing, but for converted DICOM series in a temporary folder.
+
+    Raises:
+      UserError: no usable model; no images; two images with one result; an
+        output folder that holds something else.
+    """
+    infos = as_ensemble(
+        [artifacts.read_model_info(path) for path in request.model_paths]
+    )
+    settings = _settings(request, infos)
+    path = request.input_path.absolute()
+    warnings: list[str] = []
+    cases = find_images(path, series=request.series, warn=warnings.append)
+    is_bids = is_bids_dataset(path) and not is_derivative(path)
+    _check_output_dir(request.output_dir)
+    if is_bids:
+        bids_derivative.check_output_dir(path, request.output_dir)
+    jobs = plan_jobs(
+        cases,
+        request.output_dir,
+        is_bids=is_bids,
+        input_dir=path if path.is_dir() else None,
+    )
+    _check_apart(jobs, path, request.output_dir)
+    waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
+    warnings += warn_of_changed_masks(done)
+    return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))
+
+
+def predict(request: Request, planned: Plan) -> Result:
+    """Does what was planned; Keras is loaded only where there is work.
+
+    Returns:
+      What was done and what failed.
+
+    Raises:
+      UserError: the model's weights are damaged, or the output folder cannot
+        be written to.
+    """
+    with locked_folder(request.output_dir, "another process writes there"):
+        made = _predict(request, planned)
+    failed = [r for r in made if r.status == records.FAILED]
+    return Result(
+        output_dir=request.output_dir,
+        segmented=[r for r in made if r.status != records.FAILED],
+        failed=failed,
+        num_skipped=len(planned.done),
+    )
+
+
+def _predict(request: Request, planned: Plan) -> list[records.Record]:
+    engine = ""
+    if planned.waiting:
+        engine = distribution.choose_engine(request.engine)
+    if planned.is_bids:
+        with named_write_errors(request.output_dir):
+            bids_derivative.write_description(
+                request.input_path, request.output_dir
+            )
+    run = RunInfo(
+        planned.settings,
+        engine,
+        bids_derivative.describe_models(planned.infos, request.test_time_flips),
+    )
+
+    def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)
+        from wmh_keras.inference.loading import load_segmenter
+
+        return load_segmenter(
+            planned.infos,
+            threshold=planned.settings.threshold,
+            min_lesion_mm3=planned.settings.min_lesion_mm3,
+            batch_size=request.batch_size,
+            flips=request.test_time_flips,
+        )
+
+    return predict_cohort(
+        planned.waiting, make_segmenter, run, request.output_dir
+    )
+
+
+def _name(job: Job) -> str:
+    source = job.case.relative_path or job.case.flair
+    return f"{source} -> {job.outputs.mask.name}"
+
+
+def _settings(request: Request, infos: Sequence[ModelInfo]) -> Settings:
+    common = common_settings(
+        infos,
+        threshold=request.threshold,
+        min_lesion_mm3=request.min_lesion_mm3,
+    )
+    return Settings(
+        model=ensemble_identity(infos, request.test_time_flips),
+        threshold=common.threshold,
+        min_lesion_mm3=common.min_lesion_mm3,
+    )
+
+
+def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
     """Refuses converted DICOM inside the DICOM folder itself.
 
     The converted image is kept with its results; there, the next run would
