@@ -609,7 +609,7 @@ def test_an_ensemble_and_its_uncertainty(
     first = read_volume(one / "X_probability.nii.gz").data
     second = 2 * read_volume(both / "X_probability.nii.gz").data - first
     mean, sd = mean_and_sd([first, second])
-    assert sd.max() > 0.1
+    assert sd.max() > 0.05
     np.testing.assert_allclose(np.asarray(uncertainty.dataobj), sd, atol=1e-5)
     mask = np.asarray(nib.load(both / "X_mask.nii.gz").dataobj) == 1
     np.testing.assert_array_equal(mask, mean >= 0.5)
@@ -751,7 +751,7 @@ def test_slices_and_patches_together(
     np.testing.assert_array_equal(mask == 1, head.data > 300)
     # Both take the same voxels for lesions, and are equally sure.
     uncertainty = read_volume(out / "X_uncertainty.nii.gz").data
-    assert uncertainty.max() < 1e-5
+    assert uncertainty.max() < 1e-4
     alone = tmp_path / "alone"
     flags = [f"--input={flair}", f"--output_dir={alone}"]
     model = f"--model={bright_patch_model_dir}"

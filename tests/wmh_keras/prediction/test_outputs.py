@@ -64,7 +64,7 @@ def test_the_uncertainty_in_bids_has_a_description(name, expected):
 
 def test_no_uncertainty_replaces_a_probability():
     both = [case("sub-1_FLAIR.nii"), case("sub-1_desc-disagreement_FLAIR.nii")]
-    with pytest.raises(UserError, match="both would write .*_desc-dis"):
+    with pytest.raises(UserError, match=r"both would write .*_desc-dis"):
         plan_jobs(both, "/out", is_bids=True)
 
 
