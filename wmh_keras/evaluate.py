@@ -4,7 +4,8 @@
   wmh-evaluate --references=DIR --predictions=DIR --output_dir=EVAL
   wmh-evaluate --pairs=FILE.csv --output_dir=EVAL
 
-Every volume is scored on its own grid; the mean is over subjects. Writes
+Every volume is scored on its own grid; the mean is over subjects. Several
+models (--model=A --model=B) are scored as one ensemble. Writes
 per_patient.csv (one row a volume), size_classes.csv (scores of small, medium
 and large lesions), lesions.csv (every lesion of both masks), curves.csv,
 pictures and summary.json (means, SD, medians, quartiles, bootstrap intervals,
@@ -52,25 +53,23 @@ def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
         subjects = tuple(read_subjects(flag_values.subjects))
     request = evaluate_flags.model_request_from(flag_values, subjects)
 
-    def load_segmenter(info):  # noqa: ANN001, ANN202  (its type imports Keras)
+    def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
         engine = distribution.choose_engine(flag_values.engine)
         distribution.import_tensorflow()
         if engine == "jax":
             distribution.hide_accelerators_from_tensorflow()
-        from wmh_keras.inference.segmenter import Segmenter
+        from wmh_keras.inference import loading
 
-        return Segmenter(
-            artifacts.load_models(info),
-            info.preprocess,
-            threshold=info.threshold,
-            min_lesion_mm3=info.min_lesion_mm3,
+        return loading.load_segmenter(
+            infos,
             batch_size=flag_values.batch_size,
+            flips=request.test_time_flips,
         )
 
     return evaluate_model(
         request,
         evaluate_flags.output_from(flag_values),
-        artifacts.read_model_info(request.model),
+        [artifacts.read_model_info(path) for path in request.models],
         load_segmenter,
     )
 

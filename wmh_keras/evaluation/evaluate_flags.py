@@ -9,6 +9,10 @@ from data_prep.errors import UsageError
 from data_prep.program import require
 from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
 from wmh_keras.evaluation.rule_flags import define_rule_flags, rules_from
+from wmh_keras.inference.inference_flags import (
+    define_inference_flags,
+    threshold_from,
+)
 
 _MODEL_ONLY = (
     "data_dir",
@@ -16,6 +20,7 @@ _MODEL_ONLY = (
     "split",
     "subjects",
     "threshold",
+    "test_time_flips",
     "save_predictions",
 )
 _FILES_ONLY = (
@@ -118,19 +123,15 @@ def model_request_from(
         flag_values: parsed flags.
         subjects: what the file of --subjects lists.
     """
-    threshold = flag_values.threshold
-    if threshold is not None and not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold: expected above 0, at most 1, received {threshold}"
-        )
     default_split = "test" if subjects is None else None
     return ModelRequest(
         data_dir=Path(flag_values.data_dir),
-        model=Path(flag_values.model),
+        models=tuple(map(Path, flag_values.model)),
         split=flag_values.split or default_split,
         subjects=subjects,
-        threshold=threshold,
+        threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
+        test_time_flips=flag_values.test_time_flips,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )
@@ -168,14 +169,13 @@ def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
     return [
         name
         for name in names
-        if flag_values[name].value not in (None, False, "")
+        if flag_values[name].value not in (None, False, "", [], "none")
     ]
 
 
 def _define_model_flags(flag_values: flags.FlagValues) -> None:
     for name, text in (
         ("data_dir", "Prepared data set."),
-        ("model", "Work folder of a training, or a model folder."),
         (
             "split",
             "Split to evaluate; a+b joins two. By default test, or with "
@@ -184,32 +184,12 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
         ("subjects", "Text file with one subject a line: only these."),
     ):
         flags.DEFINE_string(name, None, text, flag_values=flag_values)
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "Probability from which on a voxel is a lesion, above 0 and at most "
-        "1; by default the model's.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "batch_size",
-        8,
-        "Slices in a batch: speed and memory, not results.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "engine",
-        "auto",
-        ("auto", "jax", "tensorflow"),
-        "What the network runs on; auto is JAX on an accelerator, else "
-        "TensorFlow, which is faster on CPUs.",
-        flag_values=flag_values,
-    )
+    define_inference_flags(flag_values)
     flags.DEFINE_boolean(
         "save_predictions",
         False,
-        "Write masks and probability maps into OUTPUT_DIR/predictions.",
+        "Write masks and probability maps, and of an ensemble its uncertainty, "
+        "into OUTPUT_DIR/predictions.",
         flag_values=flag_values,
     )
 

@@ -6,7 +6,8 @@
     EVAL/curves.csv         points of the curves of each volume
     EVAL/history.csv        of the model's training, where it is known
     EVAL/pictures/          one a volume, where the FLAIR is known
-    EVAL/predictions/       masks and probabilities, where they are asked for
+    EVAL/predictions/       masks, probabilities and, of an ensemble, its
+                            uncertainty, where they are asked for
     EVAL/summary.json       what was evaluated, and what it amounts to
 
 `summary.json` is written last: where it exists, the evaluation is complete.
@@ -28,4 +29,5 @@ PREDICTIONS_FOLDER = "predictions"
 
 MASK_SUFFIX = "_mask.nii.gz"
 PROBABILITY_SUFFIX = "_probability.nii.gz"
+UNCERTAINTY_SUFFIX = "_uncertainty.nii.gz"
 PICTURE_SUFFIX = ".png"
