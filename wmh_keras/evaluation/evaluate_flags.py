@@ -7,12 +7,18 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import require
-from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
+from wmh_keras.evaluation.request import (
+    FilesRequest,
+    ModelRequest,
+    OutOfFoldRequest,
+    Output,
+)
 from wmh_keras.evaluation.rule_flags import define_rule_flags, rules_from
 
 _MODEL_ONLY = (
     "data_dir",
     "model",
+    "fold_models",
     "split",
     "subjects",
     "threshold",
@@ -89,7 +95,10 @@ def wants_model(flag_values: flags.FlagValues) -> bool:
             "either --data_dir and --model, or --references and --predictions"
         )
     if given[0]:
-        require(flag_values, "data_dir", "model")
+        if flag_values.fold_models:
+            _check_fold_flags(flag_values)
+        else:
+            require(flag_values, "data_dir", "model")
         return True
     if flag_values.pairs is None:
         if not given[1]:
@@ -118,11 +127,7 @@ def model_request_from(
         flag_values: parsed flags.
         subjects: what the file of --subjects lists.
     """
-    threshold = flag_values.threshold
-    if threshold is not None and not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold: expected above 0, at most 1, received {threshold}"
-        )
+    threshold = _threshold_from(flag_values)
     default_split = "test" if subjects is None else None
     return ModelRequest(
         data_dir=Path(flag_values.data_dir),
@@ -130,6 +135,18 @@ def model_request_from(
         split=flag_values.split or default_split,
         subjects=subjects,
         threshold=threshold,
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        save_predictions=flag_values.save_predictions,
+        rules=rules_from(flag_values),
+    )
+
+
+def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
+    """The request that the flags make, with --fold_models."""
+    return OutOfFoldRequest(
+        data_dir=Path(flag_values.data_dir),
+        fold_models=Path(flag_values.fold_models),
+        threshold=_threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
@@ -164,6 +181,25 @@ def output_from(flag_values: flags.FlagValues) -> Output:
     )
 
 
+def _check_fold_flags(flag_values: flags.FlagValues) -> None:
+    require(flag_values, "data_dir")
+    others = _given(flag_values, ("model", "split", "subjects"))
+    if others:
+        raise UsageError(
+            f"--{others[0]}: the table of --fold_models lists the subjects and "
+            "their models already"
+        )
+
+
+def _threshold_from(flag_values: flags.FlagValues) -> float | None:
+    threshold = flag_values.threshold
+    if threshold is not None and not 0 < threshold <= 1:
+        raise UsageError(
+            f"--threshold: expected above 0, at most 1, received {threshold}"
+        )
+    return threshold
+
+
 def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
     return [
         name
@@ -176,6 +212,11 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
     for name, text in (
         ("data_dir", "Prepared data set."),
         ("model", "Work folder of a training, or a model folder."),
+        (
+            "fold_models",
+            "Table of a cross-validation, instead of --model: each subject "
+            "with the model that has not seen it.",
+        ),
         (
             "split",
             "Split to evaluate; a+b joins two. By default test, or with "

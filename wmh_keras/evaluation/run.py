@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.errors import UserError
 from data_prep.program import progress
-from wmh_keras.datasets import (
-    PreparedData,
-    open_prepared_data,
-)
+from wmh_keras.datasets import open_prepared_data
 from wmh_keras.evaluation import layout, results_folder
 from wmh_keras.evaluation.cohort import summarize_cohort
 from wmh_keras.evaluation.from_files import (
@@ -26,6 +23,7 @@ from wmh_keras.evaluation.request import (
     Evaluation,
     FilesRequest,
     ModelRequest,
+    OutOfFoldRequest,
     Output,
 )
 from wmh_keras.evaluation.rules import Rules
@@ -85,12 +83,12 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
             values=values,
             rules=request.rules,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
         )
         outcome = dataclasses.replace(
             outcome, problems=(*matching.problems, *outcome.problems)
         )
-        return _finish(
+        return finish(
             outcome, output, stage, request.rules, evaluated=evaluated, paths={}
         )
 
@@ -128,14 +126,11 @@ def evaluate_model(
     """
     data = open_prepared_data(request.data_dir)
     records = data.select(request.split, request.subjects)
-    info = _with_overrides(info, request)
+    evaluated = describe_model_evaluation(request, info, seed=output.seed)
+    info = with_overrides(info, request)
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=info.min_lesion_mm3
     )
-    evaluated = {
-        **_describe_model_evaluation(request, data, info, rules),
-        "seed": output.seed,
-    }
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
@@ -149,12 +144,12 @@ def evaluate_model(
             rules=rules,
             records=records,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
             predictions_dir=(
                 stage / predictions if request.save_predictions else None
             ),
         )
-        return _finish(
+        return finish(
             dataclasses.replace(
                 outcome, warnings=(*overlap, *outcome.warnings)
             ),
@@ -170,7 +165,7 @@ def evaluate_model(
         )
 
 
-def _finish(
+def finish(
     outcome: Outcome,
     output: Output,
     stage: Path,
@@ -179,7 +174,23 @@ def _finish(
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
     history: Path | None = None,
+    model_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
+    """Sums up what came of an evaluation, and writes it.
+
+    Args:
+        outcome: of all volumes.
+        output: where the results go.
+        stage: from `results_folder.staging_folder`.
+        rules: how the volumes were scored.
+        evaluated: what decides the numbers.
+        paths: where it was read from.
+        history: of the model's training, where it is known.
+        model_of: name of the model by subject, where several took part.
+
+    Raises:
+        UserError: volumes that could not be evaluated, all of them named.
+    """
     if not output.skip_invalid or not outcome.results:
         raise_problems(outcome.problems)
     # One order, wherever the volumes come from: tables can then be compared.
@@ -195,11 +206,19 @@ def _finish(
         paths=paths,
         history=history,
         keep_predictions=not output.overwrite,
+        model_of=model_of,
     )
     return Evaluation(output.output_dir, outcome, summary, rules)
 
 
-def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
+def with_overrides(
+    info: ModelInfo, request: ModelRequest | OutOfFoldRequest
+) -> ModelInfo:
+    """The model with the threshold and smallest lesion that were asked for.
+
+    Raises:
+        UserError: one of them is out of its range.
+    """
     changes = {
         name: getattr(request, name)
         for name in ("threshold", "min_lesion_mm3")
@@ -214,32 +233,45 @@ def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
     return info
 
 
-def _describe_model_evaluation(
-    request: ModelRequest, data: PreparedData, info: ModelInfo, rules: Rules
+def describe_model_evaluation(
+    request: ModelRequest, info: ModelInfo, *, seed: int
 ) -> dict[str, Any]:
-    """What decides the numbers, as JSON types; no paths."""
-    model = info.to_json()
+    """What decides the numbers, as JSON types; no paths.
+
+    Nothing is evaluated: the same in a folder's summary tells that this
+    evaluation has been done.
+
+    Args:
+        request: which volumes, and how they are scored.
+        info: what the model is.
+        seed: of the bootstrap intervals.
+    """
+    data = open_prepared_data(request.data_dir)
+    info = with_overrides(info, request)
+    rules = dataclasses.replace(
+        request.rules, min_lesion_mm3=info.min_lesion_mm3
+    )
     return {
         "kind": "model",
         "data_identity": data.identity,
         "split": request.split,
         "subjects": sorted(request.subjects) if request.subjects else None,
-        "model": {
-            name: model[name]
-            for name in (
-                "network",
-                "network_arguments",
-                "preprocess",
-                "data_identity",
-                "files",
-            )
-        },
+        "model": {**describe_model(info), "files": dict(info.files)},
         "threshold": info.threshold,
         "rules": rules.to_json(),
+        "seed": seed,
     }
 
 
-def _pictures_dir(stage: Path, output: Output) -> Path | None:
+def describe_model(info: ModelInfo) -> dict[str, Any]:
+    """What a model is apart from its weights, as JSON types."""
+    names = ("network", "network_arguments", "preprocess", "data_identity")
+    content = info.to_json()
+    return {name: content[name] for name in names}
+
+
+def pictures_folder(stage: Path, output: Output) -> Path | None:
+    """Where pictures are drawn; None where none are wanted."""
     return stage / layout.PICTURES_FOLDER if output.pictures else None
 
 
