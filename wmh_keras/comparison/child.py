@@ -36,20 +36,9 @@ def run_child(step: Step) -> Ending:
     with open(step.log, "a", encoding="utf-8") as log:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         log.write(f"# {now}  {shlex.join(command)}\n")
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            # A terminal's Ctrl-C then comes to us alone, and we hand it on:
-            # twice would break off what it does about the first one.
-            process_group=0,
-        )
-        said = _attend(process, (sys.stderr, log))
-        code = process.wait()
+        with _start(command) as process:
+            said = _attend(process, (sys.stderr, log))
+            code = process.wait()
         log.write(f"# ended with {code}\n")
     if code in (EXIT_INTERRUPTED, -signal.SIGINT):
         raise KeyboardInterrupt
@@ -76,6 +65,21 @@ def find_reason(said: str, code: int) -> str:
         return _HINT.sub("", messages[-1].strip())
     lines = said.strip().splitlines()
     return lines[-1] if lines else f"ended with exit status {code}"
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # A terminal's Ctrl-C then comes to us alone, and we hand it on: twice
+        # would break off what the program does about the first one.
+        process_group=0,
+    )
 
 
 def _attend(process: subprocess.Popen, places: Sequence[TextIO]) -> str:
