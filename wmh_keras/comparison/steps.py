@@ -7,6 +7,7 @@ which they read them; there is no second list of it that could disagree.
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -142,31 +143,33 @@ def is_evaluated(step: Step) -> bool:
     given = parse_flags(evaluate_flags.define_flags, step.arguments)
     evaluate_flags.wants_model(given)
     output = evaluate_flags.output_from(given)
+    folder = output.output_dir
+    wanted = [layout.PICTURES_FOLDER] if output.pictures else []
+    if given.save_predictions:
+        wanted.append(layout.PREDICTIONS_FOLDER)
     try:
-        if given.fold_models:
-            evaluated = describe_out_of_fold(
-                evaluate_flags.out_of_fold_request_from(given),
-                artifacts.read_model_info,
-                seed=output.seed,
-            )
-        else:
-            request = evaluate_flags.model_request_from(given, None)
-            evaluated = describe_model_evaluation(
-                request,
-                artifacts.read_model_info(request.model),
-                seed=output.seed,
-            )
+        evaluated = _describe_evaluation(given, output.seed)
+        if not results_folder.holds(folder, evaluated):
+            return False
+        read_evaluation(folder)
     except UsageError:
         raise
-    except UserError:  # no model yet; or the program itself says what
+    except UserError:
+        # No model yet, or a damaged table; or the program itself says what.
         return False
-    if not results_folder.holds(output.output_dir, evaluated):
-        return False
-    try:
-        read_evaluation(output.output_dir)
-    except UserError:  # a table was damaged: evaluate again
-        return False
-    return True
+    return all((folder / name).is_dir() for name in wanted)
+
+
+def _describe_evaluation(given: flags.FlagValues, seed: int) -> dict[str, Any]:
+    if given.fold_models:
+        return describe_out_of_fold(
+            evaluate_flags.out_of_fold_request_from(given),
+            artifacts.read_model_info,
+            seed=seed,
+        )
+    request = evaluate_flags.model_request_from(given, None)
+    info = artifacts.read_model_info(request.model)
+    return describe_model_evaluation(request, info, seed=seed)
 
 
 def replacing(step: Step, folder: Path) -> Step:

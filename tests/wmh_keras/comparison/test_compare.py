@@ -185,6 +185,11 @@ def test_what_is_done_is_not_done_again(compared, capsys):
     output = capsys.readouterr()
     assert output.err.count("done already") == 5
     assert "report.html" in output.out
+    # So is what an earlier evaluation left out.
+    more = dataclasses.replace(
+        request_of, evaluate_flags=("--threshold=0.4", "--save_predictions")
+    )
+    assert states_of(more)[1] == "to do"
     # Those of another threshold are evaluated again, and reported.
     assert states_of(
         ComparisonRequest(
