@@ -1,6 +1,7 @@
 """Score a model, or masks from any tool, against reference masks.
 
   wmh-evaluate --data_dir=DATA --split=test --model=RUN --output_dir=EVAL
+  wmh-evaluate --data_dir=DATA --fold_models=FILE.csv --output_dir=EVAL
   wmh-evaluate --references=DIR --predictions=DIR --output_dir=EVAL
   wmh-evaluate --pairs=FILE.csv --output_dir=EVAL
 
@@ -16,6 +17,11 @@ else by equal path or name, with "_mask", "_seg" and the like left out. What
 has no partner or cannot be read is named; nothing is dropped in silence. A
 table of pairs has the columns subject_id, reference, prediction and if need be
 probability, flair, session, run, site; its paths are relative to itself.
+
+The table of --fold_models has the columns subject_id and model, paths relative
+to itself: every subject is predicted by its model, which must not have seen it
+in training or validation. All go into one evaluation; per_patient.csv then says
+in its last column which model it was.
 """
 
 import sys
@@ -44,14 +50,34 @@ def main(flag_values: flags.FlagValues) -> int:
 
 
 def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
-    from wmh_keras import artifacts, distribution
+    from wmh_keras import artifacts
     from wmh_keras.datasets import read_subjects
+    from wmh_keras.evaluation.out_of_fold import evaluate_out_of_fold
     from wmh_keras.evaluation.run import evaluate_model
 
+    output = evaluate_flags.output_from(flag_values)
+    load_segmenter = _segmenter_loader(flag_values)
+    if flag_values.fold_models:
+        return evaluate_out_of_fold(
+            evaluate_flags.out_of_fold_request_from(flag_values),
+            output,
+            artifacts.read_model_info,
+            load_segmenter,
+        )
     subjects = None
     if flag_values.subjects:
         subjects = tuple(read_subjects(flag_values.subjects))
     request = evaluate_flags.model_request_from(flag_values, subjects)
+    return evaluate_model(
+        request,
+        output,
+        [artifacts.read_model_info(path) for path in request.models],
+        load_segmenter,
+    )
+
+
+def _segmenter_loader(flag_values: flags.FlagValues):  # noqa: ANN202
+    from wmh_keras import distribution
 
     def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
         engine = distribution.choose_engine(flag_values.engine)
@@ -63,15 +89,10 @@ def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
         return loading.load_segmenter(
             infos,
             batch_size=flag_values.batch_size,
-            flips=request.test_time_flips,
+            flips=flag_values.test_time_flips,
         )
 
-    return evaluate_model(
-        request,
-        evaluate_flags.output_from(flag_values),
-        [artifacts.read_model_info(path) for path in request.models],
-        load_segmenter,
-    )
+    return load_segmenter
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

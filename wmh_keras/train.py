@@ -22,7 +22,7 @@ from wmh_keras import distribution
 from wmh_keras.training import training_flags
 
 NAME = "wmh-train"
-FLAGFILE_DIR = Path(__file__).parent / "flagfiles"
+FLAGFILE_DIR = training_flags.FLAGFILE_DIR
 
 
 def main(flag_values: flags.FlagValues) -> int:

@@ -7,7 +7,12 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import require
-from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
+from wmh_keras.evaluation.request import (
+    FilesRequest,
+    ModelRequest,
+    OutOfFoldRequest,
+    Output,
+)
 from wmh_keras.evaluation.rule_flags import define_rule_flags, rules_from
 from wmh_keras.inference.inference_flags import (
     define_inference_flags,
@@ -17,6 +22,7 @@ from wmh_keras.inference.inference_flags import (
 _MODEL_ONLY = (
     "data_dir",
     "model",
+    "fold_models",
     "split",
     "subjects",
     "threshold",
@@ -94,7 +100,10 @@ def wants_model(flag_values: flags.FlagValues) -> bool:
             "either --data_dir and --model, or --references and --predictions"
         )
     if given[0]:
-        require(flag_values, "data_dir", "model")
+        if flag_values.fold_models:
+            _check_fold_flags(flag_values)
+        else:
+            require(flag_values, "data_dir", "model")
         return True
     if flag_values.pairs is None:
         if not given[1]:
@@ -137,6 +146,19 @@ def model_request_from(
     )
 
 
+def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
+    """The request that the flags make, with --fold_models."""
+    return OutOfFoldRequest(
+        data_dir=Path(flag_values.data_dir),
+        fold_models=Path(flag_values.fold_models),
+        threshold=threshold_from(flag_values),
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        test_time_flips=flag_values.test_time_flips,
+        save_predictions=flag_values.save_predictions,
+        rules=rules_from(flag_values),
+    )
+
+
 def files_request_from(flag_values: flags.FlagValues) -> FilesRequest:
     """The request that the flags make."""
     names = ("references", "predictions", "probabilities", "images", "pairs")
@@ -165,6 +187,16 @@ def output_from(flag_values: flags.FlagValues) -> Output:
     )
 
 
+def _check_fold_flags(flag_values: flags.FlagValues) -> None:
+    require(flag_values, "data_dir")
+    others = _given(flag_values, ("model", "split", "subjects"))
+    if others:
+        raise UsageError(
+            f"--{others[0]}: the table of --fold_models lists the subjects and "
+            "their models already"
+        )
+
+
 def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
     return [
         name
@@ -176,6 +208,11 @@ def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
 def _define_model_flags(flag_values: flags.FlagValues) -> None:
     for name, text in (
         ("data_dir", "Prepared data set."),
+        (
+            "fold_models",
+            "Table of a cross-validation, instead of --model: each subject "
+            "with the model that has not seen it.",
+        ),
         (
             "split",
             "Split to evaluate; a+b joins two. By default test, or with "

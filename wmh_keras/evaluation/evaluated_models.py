@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wmh_keras.datasets import PreparedData
+from wmh_keras.datasets import open_prepared_data
 from wmh_keras.evaluation import layout
-from wmh_keras.evaluation.request import ModelRequest
-from wmh_keras.evaluation.rules import Rules
+from wmh_keras.evaluation.request import ModelRequest, OutOfFoldRequest
 from wmh_keras.inference.ensemble import as_ensemble, common_settings
 from wmh_keras.model_info import ModelInfo
 
 
 def with_settings(
-    infos: Sequence[ModelInfo], request: ModelRequest
+    infos: Sequence[ModelInfo], request: ModelRequest | OutOfFoldRequest
 ) -> tuple[ModelInfo, ...]:
     """The models as one ensemble, all with the settings that count.
 
@@ -35,20 +34,29 @@ def with_settings(
 
 
 def describe_model_evaluation(
-    request: ModelRequest,
-    data: PreparedData,
-    infos: Sequence[ModelInfo],
-    rules: Rules,
+    request: ModelRequest, infos: Sequence[ModelInfo], *, seed: int
 ) -> dict[str, Any]:
     """What decides the numbers of an evaluation, as JSON types; no paths.
 
+    Nothing is evaluated: the same in a folder's summary tells that this
+    evaluation has been done.
+
     Args:
         request: what is evaluated.
-        data: the prepared data set.
-        infos: the models, as `with_settings` gives them.
-        rules: how it is scored.
+        infos: what the models are; several are an ensemble.
+        seed: of the bootstrap intervals.
+
+    Raises:
+        UserError: no such data, or as `with_settings`.
     """
-    model, *others = map(_describe_model, infos)
+    data = open_prepared_data(request.data_dir)
+    infos = with_settings(infos, request)
+    rules = dataclasses.replace(
+        request.rules, min_lesion_mm3=infos[0].min_lesion_mm3
+    )
+    model, *others = (
+        {**describe_model(info), "files": dict(info.files)} for info in infos
+    )
     evaluated = {
         "kind": "model",
         "data_identity": data.identity,
@@ -57,19 +65,26 @@ def describe_model_evaluation(
         "model": model,
         "threshold": infos[0].threshold,
         "rules": rules.to_json(),
+        "seed": seed,
     }
     # Only where there are any, so that earlier evaluations stay the same.
     if others:
         evaluated["other_models"] = others
-    if request.test_time_flips != "none":
-        evaluated["test_time_flips"] = request.test_time_flips
-    return evaluated
+    return evaluated | describe_flips(request)
 
 
-def _describe_model(info: ModelInfo) -> dict[str, Any]:
+def describe_model(info: ModelInfo) -> dict[str, Any]:
+    """What a model is apart from its weights, as JSON types."""
     names = ("network", "network_arguments", "preprocess", "data_identity")
     content = info.to_json()
-    return {name: content[name] for name in (*names, "files")}
+    return {name: content[name] for name in names}
+
+
+def describe_flips(request: ModelRequest | OutOfFoldRequest) -> dict[str, str]:
+    """The test-time flips, as JSON types; nothing where there are none."""
+    if request.test_time_flips == "none":
+        return {}
+    return {"test_time_flips": request.test_time_flips}
 
 
 def find_history(infos: Sequence[ModelInfo]) -> Path | None:

@@ -22,6 +22,8 @@ LESIONS_FILE = "lesions.csv"
 CURVES_FILE = "curves.csv"
 HISTORY_FILE = "history.csv"
 SUMMARY_FILE = "summary.json"
+# Of per_patient.csv, where each subject has a model of its own.
+MODEL_COLUMN = "model"
 # There while files are moved into place: lists what is an evaluation's own.
 JOURNAL_FILE = ".unfinished-evaluation.json"
 PICTURES_FOLDER = "pictures"

@@ -87,12 +87,12 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
             values=values,
             rules=request.rules,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
         )
         outcome = dataclasses.replace(
             outcome, problems=(*matching.problems, *outcome.problems)
         )
-        return _finish(
+        return finish(
             outcome, output, stage, request.rules, evaluated=evaluated, paths={}
         )
 
@@ -133,14 +133,11 @@ def evaluate_model(
     channels = channels_of(infos)
     data.check_channels(channels)
     records = data.select(request.split, request.subjects)
+    evaluated = describe_model_evaluation(request, infos, seed=output.seed)
     infos = with_settings(infos, request)
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=infos[0].min_lesion_mm3
     )
-    evaluated = {
-        **describe_model_evaluation(request, data, infos, rules),
-        "seed": output.seed,
-    }
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
@@ -155,12 +152,12 @@ def evaluate_model(
             records=records,
             channels=channels,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
             predictions_dir=(
                 stage / predictions if request.save_predictions else None
             ),
         )
-        return _finish(
+        return finish(
             dataclasses.replace(
                 outcome, warnings=(*overlap, *outcome.warnings)
             ),
@@ -176,7 +173,7 @@ def evaluate_model(
         )
 
 
-def _finish(
+def finish(
     outcome: Outcome,
     output: Output,
     stage: Path,
@@ -185,7 +182,23 @@ def _finish(
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
     history: Path | None = None,
+    model_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
+    """Sums up what came of an evaluation, and writes it.
+
+    Args:
+        outcome: of all volumes.
+        output: where the results go.
+        stage: from `results_folder.staging_folder`.
+        rules: how the volumes were scored.
+        evaluated: what decides the numbers.
+        paths: where it was read from.
+        history: of the model's training, where it is known.
+        model_of: name of the model by subject, where several took part.
+
+    Raises:
+        UserError: volumes that could not be evaluated, all of them named.
+    """
     if not output.skip_invalid or not outcome.results:
         raise_problems(outcome.problems, skipping=output.skip_invalid)
     # One order, wherever the volumes come from: tables can then be compared.
@@ -201,9 +214,11 @@ def _finish(
         paths=paths,
         history=history,
         keep_predictions=not output.overwrite,
+        model_of=model_of,
     )
     return Evaluation(output.output_dir, outcome, summary, rules)
 
 
-def _pictures_dir(stage: Path, output: Output) -> Path | None:
+def pictures_folder(stage: Path, output: Output) -> Path | None:
+    """Where pictures are drawn; None where none are wanted."""
     return stage / layout.PICTURES_FOLDER if output.pictures else None

@@ -27,6 +27,7 @@ def _metrics(study: Study) -> str:
         "Every volume was evaluated on its native grid.",
         *_averages(study),
         *_binarisations(study),
+        *_cross_validations(study),
         "Voxel-wise precision, recall, Dice and accuracy were computed from "
         "all voxels of a volume.",
     ]
@@ -80,6 +81,21 @@ def _binarisations(study: Study) -> list[str]:
     return [
         f"{what.format(models=joined(models))}; {removed}."
         for (what, removed), models in names.items()
+    ]
+
+
+def _cross_validations(study: Study) -> list[str]:
+    """A sentence on models whose patients were predicted out of fold."""
+    names: dict[int, list[str]] = {}
+    for evaluation in study.evaluations:
+        folds = evaluation.summary["evaluated"].get("folds")
+        if folds:
+            names.setdefault(len(folds), []).append(evaluation.name)
+    return [
+        f"{joined(models)}: each patient was predicted by the one of {count} "
+        "cross-validation models that had not seen it in training or "
+        "validation."
+        for count, models in names.items()
     ]
 
 

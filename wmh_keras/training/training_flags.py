@@ -1,10 +1,14 @@
 """The flags of wmh-train: one for each field of TrainingConfig."""
 
 import dataclasses
+from pathlib import Path
 
 from absl import flags
 
 from wmh_keras.training.config import TrainingConfig
+
+# The recipes that come with the program; --flagfile finds them by name.
+FLAGFILE_DIR = Path(__file__).parents[1] / "flagfiles"
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

@@ -9,6 +9,7 @@ tensorboard/     the same for TensorBoard
 """
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 from data_prep import files
@@ -71,6 +72,67 @@ def open_workdir(
     return checkpoint
 
 
+@dataclasses.dataclass(frozen=True)
+class WorkDone:
+    """How far the training in a work folder is.
+
+    Attributes:
+      epochs: Epochs done; 0 where none is.
+      best_epoch: Epoch of the model that is kept; 0 without one.
+      best_dice: Its validation Dice; None without one.
+      seconds: What the epochs took, the validation with them.
+    """
+
+    epochs: int = 0
+    best_epoch: int = 0
+    best_dice: float | None = None
+    seconds: float = 0.0
+
+
+def read_work_done(workdir: Path) -> WorkDone:
+    """Tells how far a training is; changes nothing, imports no Keras.
+
+    Raises:
+      UserError: There are checkpoints, but none is whole.
+    """
+    checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+    if checkpoint is None:
+        return WorkDone()
+    schedule = checkpoint.state["schedule"]
+    return WorkDone(
+        epochs=checkpoint.epoch,
+        best_epoch=schedule["best_epoch"],
+        best_dice=schedule["best"],
+        seconds=sum(row["seconds"] for row in checkpoint.state["history"]),
+    )
+
+
+def is_finished(config: TrainingConfig, data_fingerprint: str) -> bool:
+    """Tells whether this very training is finished; changes nothing.
+
+    Args:
+      config: The training.
+      data_fingerprint: Stands for the volumes fitted and validated.
+
+    Returns:
+      False where there is something left to do or to refuse, such as other
+      flags: starting the training says what.
+    """
+    workdir = Path(config.workdir)
+    flags_file = workdir / FLAGS_FILE
+    if not flags_file.is_file():
+        return False
+    try:
+        checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+        if checkpoint is None:
+            return False
+        _check_same_flags(config, flags_file)
+        _check_same_data(checkpoint, workdir, data_fingerprint)
+    except UserError:
+        return False
+    return bool(_why_finished(checkpoint, config))
+
+
 def read_flags(flags_file: Path) -> dict[str, str]:
     """Reads names and values from a flagfile that a training wrote."""
     text = flags_file.read_text(encoding="utf-8")
@@ -105,18 +167,28 @@ def _check_same_data(
 def _check_unfinished(
     checkpoint: checkpoints.Checkpoint, config: TrainingConfig
 ) -> None:
+    why = _why_finished(checkpoint, config)
+    if why:
+        raise UserError(why)
+
+
+def _why_finished(
+    checkpoint: checkpoints.Checkpoint, config: TrainingConfig
+) -> str:
+    """Says why there is nothing left to do; "" where there is."""
     schedule = checkpoint.state["schedule"]
     if schedule["stopped"]:
-        raise UserError(
+        return (
             f"{config.workdir}: this training is finished: it ended after "
             f"epoch {checkpoint.epoch}, {config.stop_epochs} epochs past its "
             f"best, epoch {schedule['best_epoch']}; its model is in "
             f"{Path(config.workdir) / 'model'}; take another --workdir"
         )
     if checkpoint.epoch >= config.epochs:
-        raise UserError(
+        return (
             f"{config.workdir}: this training is finished: {checkpoint.epoch} "
             f"epochs are done, --epochs={config.epochs}; its model is in "
             f"{Path(config.workdir) / 'model'}; raise --epochs to go on, or "
             "take another --workdir"
         )
+    return ""

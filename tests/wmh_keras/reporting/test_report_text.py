@@ -111,6 +111,28 @@ def test_methods_name_ensembles_and_flips(study):
     assert "mean over the networks" not in text_of(study)["Methods"]
 
 
+def test_methods_say_who_was_predicted_out_of_fold(study):
+    assert "cross-validation" not in text_of(study)["Methods"]
+    folded = [
+        dataclasses.replace(
+            evaluation,
+            summary={
+                **evaluation.summary,
+                "evaluated": {
+                    **evaluation.summary["evaluated"],
+                    "folds": [{"name": "fold_1"}, {"name": "fold_2"}],
+                },
+            },
+        )
+        for evaluation in study.evaluations[:2]
+    ]
+    folded = (*folded, *study.evaluations[2:])
+    methods = text_of(dataclasses.replace(study, evaluations=folded))["Methods"]
+    assert "unet and unet3d: each patient was predicted by the one of 2 " in (
+        methods
+    )
+
+
 def test_methods_follow_the_rules_of_the_evaluation(study):
     evaluation = study.evaluations[0]
     evaluated = dict(evaluation.summary["evaluated"])
