@@ -1,5 +1,6 @@
 """Layers that several networks are made of, and checks of their arguments."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -10,6 +11,7 @@ MAX_FILTERS = 2048
 MAX_LEVELS = 8
 MAX_CHANNELS = 64
 MAX_SIDE = 4096
+MAX_PATCH_VOXELS = 1 << 24
 # Of the moving statistics, which inference uses. With Keras's 0.99 they lag a
 # hundred steps behind the weights: a few epochs of a small data set.
 _MOMENTUM = 0.9
@@ -34,11 +36,27 @@ def double_convolution(
         x = keras.layers.Conv2D(
             filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
         )(x)
-        x = keras.layers.BatchNormalization(
-            momentum=_MOMENTUM, dtype=dtype, name=f"{prefix}_norm"
-        )(x)
-        x = keras.layers.ReLU(dtype=dtype, name=f"{prefix}_relu")(x)
+        x = norm_relu(x, name=prefix, dtype=dtype)
     return x
+
+
+def norm_relu(
+    x: keras.KerasTensor, *, name: str, dtype: str
+) -> keras.KerasTensor:
+    """Applies batch normalisation, then ReLU.
+
+    Args:
+      x: (b, …, c) features, of slices or of volumes.
+      name: Prefix of the names of the two layers.
+      dtype: Keras dtype policy of the layers.
+
+    Returns:
+      Features of the same shape.
+    """
+    x = keras.layers.BatchNormalization(
+        momentum=_MOMENTUM, dtype=dtype, name=f"{name}_norm"
+    )(x)
+    return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
 
 def check_whole_number(name: str, value: object, maximum: int) -> int:
@@ -53,6 +71,17 @@ def check_whole_number(name: str, value: object, maximum: int) -> int:
         raise ValueError(
             f"{name}: expected a number from 1 to {maximum}, received {value}"
         )
+    return value
+
+
+def check_boolean(name: str, value: object) -> bool:
+    """Returns value when it is True or False.
+
+    Raises:
+      ValueError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected true or false, received {value!r}")
     return value
 
 
@@ -96,3 +125,41 @@ def check_side(side: object, multiple_of: int) -> int | None:
             f"poolings halves it), received {value}"
         )
     return value
+
+
+def check_patch_shape(
+    patch_shape: object, multiples_of: Sequence[int]
+) -> tuple[int, int, int]:
+    """Returns depth, height and width of a patch in voxels.
+
+    Args:
+      patch_shape: Three whole numbers (d, h, w).
+      multiples_of: What the poolings of the network divide each by.
+
+    Raises:
+      ValueError: Not three whole numbers in range, not multiples, or more
+        than MAX_PATCH_VOXELS together.
+    """
+    is_sequence = isinstance(patch_shape, Sequence)
+    if not is_sequence or isinstance(patch_shape, str) or len(patch_shape) != 3:
+        raise ValueError(
+            "patch_shape: expected depth, height and width such as "
+            f"(16, 128, 128), received {patch_shape!r}"
+        )
+    shape = tuple(
+        check_whole_number("patch_shape", number, MAX_SIDE)
+        for number in patch_shape
+    )
+    pairs = zip(shape, multiples_of, strict=True)
+    if any(number % multiple for number, multiple in pairs):
+        raise ValueError(
+            "patch_shape: expected multiples of "
+            f"{', '.join(map(str, multiples_of))} (each of the poolings "
+            f"halves it), received {', '.join(map(str, shape))}"
+        )
+    if math.prod(shape) > MAX_PATCH_VOXELS:
+        raise ValueError(
+            f"patch_shape: expected at most {MAX_PATCH_VOXELS:,} voxels, "
+            f"received {math.prod(shape):,}"
+        )
+    return shape
