@@ -11,16 +11,21 @@ from wmh_keras.distribution import BACKENDS
 
 DTYPES = ("float32", "mixed_bfloat16")
 OTHER_PATHOLOGY = ("ignore", "background")
+LOSSES = ("cross_entropy", "dice", "cross_entropy_dice", "focal_tversky")
 
 # May differ when a training goes on: how far to go, and where the files lie
-# (the fingerprint of the data tells whether they are the same).
+# (the fingerprint of the data tells whether they are the same, and the
+# checksum of the weights whether an initial model is).
 CHANGEABLE = (
     "data_dir",
     "workdir",
     "train_subjects",
     "validation_subjects",
+    "init_model",
     "epochs",
 )
+# What says how patches are drawn, and means nothing for whole slices.
+_FOR_PATCHES = ("lesion_patches", "patch_shift")
 
 
 def _flag(
@@ -67,20 +72,64 @@ class TrainingConfig:
         "", "Text file with one subject a line: validate on these."
     )
 
-    network: str = _flag("unet", "Architecture.")
+    network: str = _flag("unet", "Architecture: unet, u_resnet or unet3d.")
     filters: tuple[int, ...] = _flag(
-        (16, 32, 64, 128, 256),
-        "Channels at each level of the network, the finest first.",
+        (),
+        "Channels at each level of the network, the finest first; by default "
+        "the network's published ones.",
         lowest=1,
+    )
+    figure_variant: bool = _flag(
+        False,
+        "u_resnet: the decoder narrows as the figure of its paper draws it, "
+        "not as the text says.",
+    )
+    in_plane_poolings: int = _flag(
+        0,
+        "unet3d: so many of the first poolings leave the depth alone, for "
+        "thick slices.",
+    )
+    init_model: str = _flag(
+        "",
+        "Work or model folder of an earlier training of the same network: "
+        "start from its weights.",
     )
     side: int = _flag(0, "Side of a slice in pixels; 0 takes that of the data.")
 
+    patch_size: tuple[int, ...] = _flag(
+        (),
+        "Train on patches: height,width such as 64,64, or for unet3d "
+        "depth,height,width such as 16,128,128. By default whole slices.",
+        lowest=1,
+    )
+    lesion_patches: float = _flag(
+        0.33,
+        "Share of the patches that are put around a lesion voxel; the others "
+        "lie anywhere in the volume.",
+        highest=1,
+    )
+    patch_shift: float = _flag(
+        0.0,
+        "How far that voxel lies from the patch's centre at most, as a share "
+        "of the patch.",
+        highest=0.5,
+    )
+
     epochs: int = _flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = _flag(
-        0, "Batches an epoch; 0 is one pass through the slices."
+        0,
+        "Batches an epoch; 0 is one pass through the slices, or as many "
+        "patches as have their voxels.",
     )
     global_batch_size: int = _flag(
-        32, "Slices a step, shared by all devices.", lowest=1
+        32, "Slices or patches a step, shared by all devices.", lowest=1
+    )
+    loss: str = _flag(
+        "cross_entropy",
+        "What is minimised: cross_entropy; dice (Milletari et al. 2016); "
+        "their sum, cross_entropy_dice (Isensee et al. 2021); focal_tversky "
+        "(Abraham and Khan 2019). val_loss is the cross-entropy in any case.",
+        choices=LOSSES,
     )
     learning_rate: float = _flag(3e-4, "Of Adam, at the start.")
     plateau_epochs: int = _flag(
@@ -106,7 +155,7 @@ class TrainingConfig:
         "Probability that the untrained network gives to every voxel, by the "
         "bias of its last layer (Lin et al. 2017, doi 10.1109/ICCV.2017.324): "
         "lesions are rare, and from 0.5, a bias of 0, the training may spend "
-        "many epochs on learning just that.",
+        "many epochs on learning just that. Not with --init_model.",
         lowest=1e-6,
         highest=0.5,
     )
@@ -179,6 +228,21 @@ class TrainingConfig:
                 f"epochs, received {self.validation_every}; the model that is "
                 "kept is chosen by validation"
             )
+        self._check_patches()
+
+    def _check_patches(self) -> None:
+        if len(self.patch_size) not in (0, 2, 3):
+            raise UsageError(
+                "--patch_size: expected height,width or depth,height,width, "
+                f"received {_format(self.patch_size)}"
+            )
+        for field in dataclasses.fields(self):
+            is_set = getattr(self, field.name) != field.default
+            if field.name in _FOR_PATCHES and is_set and not self.patch_size:
+                raise UsageError(
+                    f"--{field.name}: expected only with --patch_size, which "
+                    "is empty: whole slices are fitted"
+                )
 
     def to_flags(self) -> dict[str, str]:
         """Returns flag names and the text of their values."""
