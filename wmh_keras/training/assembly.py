@@ -25,7 +25,6 @@ from wmh_keras.training.losses import (
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
 
-
 Stream = TrainingStream | PatchStream
 
 # Flags that are arguments of one network and unknown to the others.
