@@ -17,45 +17,25 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from data_prep import files
 from data_prep.errors import UserError
-from data_prep.intensity import background_value
-from data_prep.preprocess import PreparedVolume, volume_to_slices
-from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.patch_preparation import (
+    IMAGES,
+    LESIONS,
+    MASKS,
+    StoredPlace,
+    check_room,
+    write_volumes,
+)
 
 FOLDER = "patches"
 
-_WMH = 1
-_INDEX, _IMAGES = "index.json", "images.bin"
-_MASKS, _LESIONS = "masks.bin", "lesions.bin"
+_INDEX = "index.json"
 _FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredPlace:
-    """Where one volume lies in the files.
-
-    Attributes:
-      volume_id: Of the data set.
-      first_slice: Its first slice among those of all volumes.
-      num_slices: Its slices.
-      first_lesion_voxel: Its first among the lesion voxels of all volumes.
-      num_lesion_voxels: Its voxels of label 1.
-      fill: What lies beyond its border, by channel: 0, or its background
-        where the padding rule says so.
-    """
-
-    volume_id: str
-    first_slice: int
-    num_slices: int
-    first_lesion_voxel: int
-    num_lesion_voxels: int
-    fill: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,16 +63,16 @@ class PatchStore:
     @functools.cached_property
     def _images(self) -> np.ndarray:
         shape = (-1, self.side, self.side, self.channels)
-        return np.memmap(self.folder / _IMAGES, np.float16, "r").reshape(shape)
+        return np.memmap(self.folder / IMAGES, np.float16, "r").reshape(shape)
 
     @functools.cached_property
     def _masks(self) -> np.ndarray:
         shape = (-1, self.side, self.side)
-        return np.memmap(self.folder / _MASKS, np.uint8, "r").reshape(shape)
+        return np.memmap(self.folder / MASKS, np.uint8, "r").reshape(shape)
 
     @functools.cached_property
     def _lesions(self) -> np.ndarray:
-        return np.memmap(self.folder / _LESIONS, np.uint32, "r")
+        return np.memmap(self.folder / LESIONS, np.uint32, "r")
 
     def lesion_voxel(self, volume: int, number: int) -> tuple[int, int, int]:
         """Returns (z, y, x) of one of the num_lesion_voxels of a volume."""
@@ -161,11 +141,11 @@ def open_patch_store(
     if store is not None:
         return store
     shutil.rmtree(folder, ignore_errors=True)
-    _check_room(folder.parent, data, records)
+    check_room(folder.parent, data, records)
     temporary = files.temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
-        places = _write_volumes(temporary, data, records)
+        places = write_volumes(temporary, data, records)
         content = {
             "format": _FORMAT,
             "fingerprint": fingerprint,
@@ -207,80 +187,5 @@ def _open(
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    names = (_IMAGES, _MASKS, _LESIONS)
+    names = (IMAGES, MASKS, LESIONS)
     return {name: (folder / name).stat().st_size for name in names}
-
-
-def _check_room(
-    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
-) -> None:
-    config = data.preprocess_config
-    voxels = data.count_slices(records) * config.side**2
-    # Lesions are less than a hundredth of the voxels.
-    needed = int(voxels * (2 * len(config.channels) + 1) * 1.05)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{folder}: training on patches needs {needed / 1e9:.1f} GB there "
-            f"while it runs, {free / 1e9:.1f} GB are free; make room, or take "
-            "a --workdir on another disk"
-        )
-
-
-def _write_volumes(
-    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
-) -> list[StoredPlace]:
-    places: list[StoredPlace] = []
-    first_slice = first_lesion = 0
-    with (
-        open(folder / _IMAGES, "wb") as images,
-        open(folder / _MASKS, "wb") as masks,
-        open(folder / _LESIONS, "wb") as lesions,
-    ):
-        for stored in progress(
-            data.read_volumes(records),
-            "preparing patches",
-            total=len(records),
-            unit="volume",
-        ):
-            prepared = volume_to_slices(
-                stored.images, data.preprocess_config, stored.mask
-            )
-            count = _write_volume(prepared, images, masks, lesions)
-            places.append(
-                StoredPlace(
-                    volume_id=stored.record.volume_id,
-                    first_slice=first_slice,
-                    num_slices=len(prepared.slices),
-                    first_lesion_voxel=first_lesion,
-                    num_lesion_voxels=count,
-                    fill=_fill(prepared, data.preprocess_config.padding),
-                )
-            )
-            first_slice += len(prepared.slices)
-            first_lesion += count
-        if not first_lesion:
-            # An empty file cannot be mapped.
-            lesions.write(np.zeros(1, np.uint32).tobytes())
-    return places
-
-
-def _write_volume(
-    prepared: PreparedVolume,
-    images: BinaryIO,
-    masks: BinaryIO,
-    lesions: BinaryIO,
-) -> int:
-    """Appends a volume; returns how many lesion voxels it has."""
-    images.write(prepared.slices.astype(np.float16).tobytes())
-    masks.write(prepared.mask.astype(np.uint8).tobytes())
-    voxels = np.flatnonzero(prepared.mask == _WMH).astype(np.uint32)
-    lesions.write(voxels.tobytes())
-    return len(voxels)
-
-
-def _fill(prepared: PreparedVolume, padding: str) -> tuple[float, ...]:
-    channels = np.moveaxis(prepared.slices, -1, 0)
-    if padding == "zero":
-        return (0.0,) * len(channels)
-    return tuple(background_value(channel) for channel in channels)

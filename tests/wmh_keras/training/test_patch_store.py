@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
-from wmh_keras.training import patch_store
+from wmh_keras.training import patch_preparation, patch_store
 from wmh_keras.training.patch_store import open_patch_store
 
 KEY = "fingerprint"
@@ -71,8 +71,8 @@ def test_the_padding_is_the_background_where_the_rule_says_so(store):
         slices = np.full((2, 4, 4, 2), (-1.5, 3.0), np.float32)
 
     Prepared.slices[:, 1:3, 1:3] = 100
-    assert patch_store._fill(Prepared, "background") == (-1.5, 3.0)
-    assert patch_store._fill(Prepared, "zero") == (0.0, 0.0)
+    assert patch_preparation._fill(Prepared, "background") == (-1.5, 3.0)
+    assert patch_preparation._fill(Prepared, "zero") == (0.0, 0.0)
 
 
 def test_the_same_data_is_prepared_once(
@@ -81,7 +81,7 @@ def test_the_same_data_is_prepared_once(
     def fail(*arguments):
         raise AssertionError("prepared again")
 
-    monkeypatch.setattr(patch_store, "_write_volumes", fail)
+    monkeypatch.setattr(patch_store, "write_volumes", fail)
     again = open_patch_store(store.folder, small_data, records, KEY)
     assert again.places == store.places
 
@@ -107,7 +107,7 @@ def test_other_data_or_a_damaged_store_is_prepared_anew(
 def test_no_lesion_anywhere_is_no_obstacle(
     small_data, records, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(patch_store, "_WMH", 9)
+    monkeypatch.setattr(patch_preparation, "_WMH", 9)
     store = open_patch_store(tmp_path / "p", small_data, records[:1], KEY)
     assert store.places[0].num_lesion_voxels == 0
 
@@ -118,7 +118,9 @@ def test_a_full_disk_is_told_of_beforehand(
     class Usage:
         free = 1000
 
-    monkeypatch.setattr(patch_store.shutil, "disk_usage", lambda folder: Usage)
+    monkeypatch.setattr(
+        patch_preparation.shutil, "disk_usage", lambda folder: Usage
+    )
     with pytest.raises(UserError, match=r"needs .* GB there"):
         open_patch_store(tmp_path / "p", small_data, records, KEY)
     assert not list(tmp_path.iterdir())

@@ -158,7 +158,7 @@ def test_stopped_and_resumed_equals_unbroken(trained, tmp_path, monkeypatch):
     assert (tmp_path / "run" / "patches" / "index.json").exists()
     with monkeypatch.context() as patch:
         # What was prepared is used again.
-        patch.delattr(patch_store, "_write_volumes")
+        patch.delattr(patch_store, "write_volumes")
         loop.train(broken)
     assert not (tmp_path / "run" / "patches").exists()
     one, other = variables_of(workdir), variables_of(tmp_path / "run")
