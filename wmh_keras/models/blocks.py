@@ -8,6 +8,7 @@ import keras
 # Wide enough for any published network; keeps a damaged or hostile model.json
 # from asking for more memory than a machine has.
 MAX_FILTERS = 2048
+MAX_FILTERS_3D = 1024  # a kernel has three times the weights
 MAX_LEVELS = 8
 MAX_CHANNELS = 64
 MAX_SIDE = 4096
@@ -85,11 +86,14 @@ def check_boolean(name: str, value: object) -> bool:
     return value
 
 
-def check_filters(filters: object) -> tuple[int, ...]:
+def check_filters(
+    filters: object, maximum: int = MAX_FILTERS
+) -> tuple[int, ...]:
     """Returns the filters of each level as a tuple.
 
     Raises:
-      ValueError: Not a sequence of 1 to MAX_LEVELS whole numbers.
+      ValueError: Not a sequence of 1 to MAX_LEVELS whole numbers up to
+        maximum.
     """
     if not isinstance(filters, Sequence) or isinstance(filters, str):
         raise ValueError(
@@ -102,7 +106,7 @@ def check_filters(filters: object) -> tuple[int, ...]:
             f"{len(filters)}: {filters!r}"
         )
     return tuple(
-        check_whole_number("filters", number, MAX_FILTERS) for number in filters
+        check_whole_number("filters", number, maximum) for number in filters
     )
 
 

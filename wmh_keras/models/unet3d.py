@@ -58,7 +58,7 @@ def build_unet3d(
     Raises:
       ValueError: An argument of another type or out of range.
     """
-    filters = blocks.check_filters(filters)
+    filters = blocks.check_filters(filters, blocks.MAX_FILTERS_3D)
     channels = blocks.check_whole_number(
         "channels", channels, blocks.MAX_CHANNELS
     )

@@ -38,9 +38,14 @@ def read_initial_model(config: TrainingConfig, info: ModelInfo) -> ModelInfo:
             f"{len(earlier.members)}; give the work folder of one of them"
         )
     different = [
-        *_differences(_network(earlier), _network(info)),
+        *_differences({"network": earlier.network}, {"network": info.network}),
         *_differences(earlier.preprocess.to_json(), info.preprocess.to_json()),
     ]
+    if earlier.network == info.network:
+        different += _differences(
+            _arguments(info.network, earlier.network_arguments),
+            _arguments(info.network, info.network_arguments),
+        )
     if different:
         raise UserError(
             f"{place}: its weights fit only the same network and the same "
@@ -127,14 +132,10 @@ def check_unchanged(
         )
 
 
-def _network(info: ModelInfo) -> dict[str, Any]:
+def _arguments(network: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     # A model of an earlier version may not name arguments that came later.
-    defaults = default_arguments(info.network)
-    arguments = {**defaults, **info.network_arguments}
-    return {
-        "network": info.network,
-        **{name: _plain(arguments[name]) for name in sorted(defaults)},
-    }
+    complete = {**default_arguments(network), **arguments}
+    return {name: _plain(complete[name]) for name in sorted(complete)}
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -66,14 +66,25 @@ def test_the_number_in_its_paper_is_of_the_same_network():
 
 
 def test_pooling_in_the_plane_leaves_the_depth_alone():
-    model = build_model("unet3d", in_plane_poolings=1)
-    assert count_trainable(model) == REST + upsampling(128, 4) == 19_008_129
-    assert tuple(model.get_layer("encoder_1_pool").output.shape[1:4]) == (
-        (16, 64, 64)
+    model = build_model("unet3d", filters=(4, 4, 8, 8), in_plane_poolings=1)
+    expected = (
+        (convolution(1, 2) + convolution(2, 4))
+        + (convolution(4, 2) + convolution(2, 4))
+        + (convolution(4, 4) + convolution(4, 8))
+        + (convolution(8, 4) + convolution(4, 8))
+        + (upsampling(8) + convolution(16, 8) + convolution(8, 8))
+        + (upsampling(8) + convolution(12, 4) + convolution(4, 4))
+        + (upsampling(4, 4) + convolution(8, 4) + convolution(4, 4))
+        + 5
     )
-    assert tuple(model.get_layer("bottom_2_relu").output.shape[1:4]) == (
-        (4, 16, 16)
-    )
+    assert count_trainable(model) == expected
+    # With the published filters only this convolution differs.
+    assert REST + upsampling(128, 4) == 19_008_129
+    shapes = [
+        tuple(model.get_layer(name).output.shape[1:4])
+        for name in ("encoder_1_pool", "bottom_2_relu", "decoder_1_upsample")
+    ]
+    assert shapes == [(16, 64, 64), (4, 16, 16), (16, 128, 128)]
 
 
 def test_every_layer_has_a_name_of_its_own_choosing():
@@ -118,7 +129,7 @@ def test_logits_are_float32_and_of_the_shape_of_the_patch(dtype):
         ({"in_plane_poolings": True}, "in_plane_poolings"),
         ({"in_plane_poolings": -1}, "in_plane_poolings"),
         ({"in_plane_poolings": None}, "in_plane_poolings"),
-        ({"filters": [10**6]}, "filters"),
+        ({"filters": [2048]}, "filters: expected a number from 1 to 1024"),
         ({"side": 384}, "received side"),
     ],
 )

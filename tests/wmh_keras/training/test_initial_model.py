@@ -9,6 +9,7 @@ from wmh_keras import artifacts
 from wmh_keras.model_info import subject_digest
 from wmh_keras.training import loop
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.initial_model import with_origin
 
 
 def make_config(data_dir, workdir, **changes):
@@ -104,15 +105,9 @@ def test_the_new_model_knows_all_that_its_weights_have_seen(
     earlier = artifacts.read_model_info(first)
     assert info.origin.weights_sha256 == earlier.files["member_0.weights.h5"]
     # And a third one knows of both.
-    third = dataclasses.replace(
-        config,
-        init_model=str(tmp_path / "run" / "model"),
-        workdir=str(tmp_path / "third"),
-    )
-    loop.train(third)
-    info = artifacts.read_model_info(tmp_path / "third")
-    assert info.origin.data_identities == (small_data.identity,) * 2
-    assert set(info.seen_subjects) == set(map(subject_digest, "abcde"))
+    third = with_origin(dataclasses.replace(info, seen_subjects=("x",)), info)
+    assert third.origin.data_identities == (small_data.identity,) * 2
+    assert set(third.seen_subjects) == {"x", *info.seen_subjects}
 
 
 def test_a_model_without_one_says_so(first):
@@ -189,6 +184,18 @@ def test_another_preprocessing_is_refused_with_what_differs(
     with pytest.raises(
         UserError, match=r"padding: the model's is 'background', .* 'zero'"
     ):
+        loop.train(config)
+
+
+def test_a_network_that_nobody_knows_is_refused(
+    edited, small_data_dir, tmp_path
+):
+    config = make_config(
+        small_data_dir,
+        tmp_path / "run",
+        init_model=str(edited(network="transformer")),
+    )
+    with pytest.raises(UserError, match="network: the model's is 'transf"):
         loop.train(config)
 
 
