@@ -128,17 +128,16 @@ class PatchStream:
             image, mask = self.store.read(volume, first, shape)
             images.append(image)
             masks.append(mask)
-        return np.stack(images), np.stack(masks)
+        return np.stack(images).astype(np.float32), np.stack(masks)
 
     def _make_batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, mask = tf.numpy_function(
-            self._read_batch, [step], (tf.float16, tf.uint8), stateful=False
+            self._read_batch, [step], (tf.float32, tf.uint8), stateful=False
         )
         margins = _margins(self._shape, self.augmentation)
         read = [n + 2 * m for n, m in zip(self._shape, margins, strict=True)]
         batch = (self.global_batch_size, *read)
         image = tf.ensure_shape(image, (*batch, self.store.channels))
-        image = tf.cast(image, tf.float32)
         mask = tf.ensure_shape(mask, batch)
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
