@@ -6,6 +6,7 @@ model/           the best model
 history.csv      a row an epoch
 curves.png       the same as a picture
 tensorboard/     the same for TensorBoard
+patches/         while patches are fitted: the volumes they are cut from
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from wmh_keras.training.config import (
     differences,
     format_flagfile,
 )
+from wmh_keras.training.initial_model import check_unchanged
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
@@ -49,8 +51,9 @@ def open_workdir(
       The checkpoint to go on from; None to begin.
 
     Raises:
-      UserError: Other files are there, the flags or the data are others than
-        those of the run in the folder, or that run is finished.
+      UserError: Other files are there, the flags the data or the initial
+        model are others than those of the run in the folder, or that run is
+        finished.
     """
     workdir = Path(config.workdir)
     flags_file = workdir / FLAGS_FILE
@@ -67,6 +70,7 @@ def open_workdir(
     if checkpoint is not None:
         _check_same_flags(config, flags_file)
         _check_same_data(checkpoint, workdir, data_fingerprint)
+        check_unchanged(checkpoint, config, read_flags(flags_file))
         _check_unfinished(checkpoint, config)
     files.write_text(flags_file, format_flagfile(config))
     return checkpoint
