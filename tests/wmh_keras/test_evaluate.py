@@ -779,4 +779,4 @@ def test_an_image_that_the_data_does_not_hold(
         preprocess=PreprocessConfig(side=32, channels=("flair", "t1")),
     )
     assert evaluate(*model_flags(cohort, model, tmp_path / "out")) == 1
-    assert "needs t1 too" in capsys.readouterr().err
+    assert "the model takes t1 as well" in capsys.readouterr().err

@@ -66,6 +66,9 @@ class Data:
     def select(self, subjects):
         return list(subjects)
 
+    def check_channels(self, channels):
+        assert channels == ("flair",)
+
 
 @pytest.fixture
 def describe(tmp_path, monkeypatch):

@@ -11,8 +11,7 @@ import pytest
 from data_prep.errors import UserError
 from data_prep.files import read_csv
 from wmh_keras import artifacts
-from wmh_keras.inference.compiled import compile_probability
-from wmh_keras.inference.segmenter import Segmenter
+from wmh_keras.inference.loading import load_segmenter
 from wmh_keras.training import loop, patch_store
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.validation import VolumeValidation
@@ -31,42 +30,6 @@ NETWORKS = {
     },
 }
 EPOCHS = 4
-
-
-class Tiled(Segmenter):
-    """Predicts 3-D networks patch by patch, side by side."""
-
-    def __init__(self, models, preprocess, **options):
-        super().__init__(models, preprocess, **options)
-        self.shape = models[0].input_shape[1:4]
-        self.predict = compile_probability(models[0])
-
-    def predict_slices(self, slices, on_progress=None):
-        del on_progress
-        lengths = slices.shape[:3]
-        pad = [(0, -n % p) for n, p in zip(lengths, self.shape, strict=True)]
-        padded = np.pad(slices, [*pad, (0, 0)])
-        result = np.zeros(padded.shape[:3], np.float32)
-        for corner in np.ndindex(
-            *(n // p for n, p in zip(result.shape, self.shape, strict=True))
-        ):
-            place = tuple(
-                slice(c * p, (c + 1) * p)
-                for c, p in zip(corner, self.shape, strict=True)
-            )
-            result[place] = self.predict(padded[place][None])[0]
-        return result[: lengths[0], : lengths[1], : lengths[2]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def segmenter_of_3d_networks():
-    def make(models, preprocess, **options):
-        is_3d = len(models[0].input_shape) == 5
-        return (Tiled if is_3d else Segmenter)(models, preprocess, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Segmenter", make)
-        yield
 
 
 def make_config(data_dir, workdir, network, **changes):
@@ -188,7 +151,7 @@ def test_a_unet_fitted_on_patches_takes_whole_slices(small_data_dir, tmp_path):
     loop.train(config)
     info = artifacts.read_model_info(tmp_path / "run")
     assert info.network_arguments["side"] is None
-    segmenter = Segmenter.from_model(tmp_path / "run")
+    segmenter = load_segmenter([info])
     slices = np.zeros((2, 32, 32, 1), np.float32)
     assert segmenter.predict_slices(slices).shape == (2, 32, 32)
 
