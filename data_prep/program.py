@@ -77,6 +77,28 @@ def run_program(
         return EXIT_INTERRUPTED
 
 
+def parse_flags(
+    define_flags: Callable[[flags.FlagValues], None],
+    arguments: Sequence[str],
+    flagfile_dir: str | os.PathLike | None = None,
+) -> flags.FlagValues:
+    """Parses flags as `run_program` does, for a program that starts others.
+
+    Args:
+      define_flags: defines the other program's flags.
+      arguments: its arguments, without the program's name.
+      flagfile_dir: as in `run_program`.
+
+    Raises:
+      flags.Error: an unknown flag, or a value that it cannot have.
+      UsageError: a flagfile that is not there, or what is no flag.
+    """
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    _parse(flag_values, ["", *arguments], flagfile_dir)
+    return flag_values
+
+
 def require(flag_values: flags.FlagValues, *names: str) -> None:
     """Raises a UsageError that names the flags which were not given."""
     missing = [f"--{name}" for name in names if not flag_values[name].value]

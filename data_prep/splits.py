@@ -24,6 +24,8 @@ __all__ = [
     "check_split_name",
     "parse_external_sites",
     "read_splits",
+    "seeded_rank",
+    "share_out",
     "split_of",
     "write_splits",
 ]
@@ -85,7 +87,7 @@ def assign_splits(
         if subject not in external
     }
     splits.update(external)
-    splits.update(_stratified(rest, fractions, seed))
+    splits.update(share_out(rest, fractions, seed))
     return dict(sorted(splits.items()))
 
 
@@ -187,9 +189,20 @@ def _sites_by_subject(cases: list[Case]) -> dict[str, set[str]]:
     return sites
 
 
-def _stratified(
-    site_of: Mapping[str, str], fractions: Sequence[float], seed: int
+def share_out(
+    site_of: Mapping[str, str], fractions: Sequence[float], seed: int | str
 ) -> dict[str, str]:
+    """Shares subjects out to the three splits, stratified by site.
+
+    Args:
+      site_of: subject_id to site.
+      fractions: of train, validation and test; they sum to 1.
+      seed: another one gives another assignment.
+
+    Returns:
+      subject_id to split; each split with a share gets at least one from
+      three subjects on.
+    """
     left = _totals(len(site_of), fractions)
     by_site = collections.defaultdict(list)
     for subject, site in site_of.items():
@@ -197,9 +210,9 @@ def _stratified(
     splits = {}
     # Each site takes its share of what is left, so the totals come out right;
     # in a seeded order, so that no site always bears the rounding.
-    for site in sorted(by_site, key=lambda site: _rank(seed, site)):
+    for site in sorted(by_site, key=lambda site: seeded_rank(seed, site)):
         subjects = sorted(
-            by_site[site], key=lambda subject: _rank(seed, site, subject)
+            by_site[site], key=lambda subject: seeded_rank(seed, site, subject)
         )
         counts = _largest_remainder(len(subjects), left)
         left = [a - b for a, b in zip(left, counts, strict=True)]
@@ -237,7 +250,13 @@ def _largest_remainder(count: int, weights: Sequence[float]) -> list[int]:
     return counts
 
 
-def _rank(seed: int, *names: str) -> bytes:
+def seeded_rank(seed: int | str, *names: str) -> bytes:
+    """A key to sort by: an order that looks random, and depends on no other.
+
+    Args:
+      seed: another one gives another order.
+      names: what is sorted.
+    """
     # A hash, not a shuffle: a subject that joins later moves few others.
     text = "\0".join([str(seed), *names])
     return hashlib.sha256(text.encode()).digest()

@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -8,6 +9,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
+
+# Some tests press Ctrl-C; a shell that starts them in the background has it
+# ignored in them and in all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

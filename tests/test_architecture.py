@@ -14,6 +14,7 @@ FRAMEWORKS = {"tensorflow", "tensorflow_datasets", "jax", "keras"}
 BINARIES = {
     "data_prep.make_phantoms",
     "data_prep.prepare",
+    "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.predict",
     "wmh_keras.report",
@@ -63,6 +64,14 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.pictures",
         "wmh_keras.statistics",
+    },
+    "wmh_keras.comparison": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.datasets",
+        "wmh_keras.evaluation",
+        "wmh_keras.reporting",
+        "wmh_keras.training",
     },
     "wmh_keras.pictures": {"data_prep"},
     "wmh_keras.prediction": {

@@ -1,10 +1,12 @@
 """Score a model, or masks from any tool, against reference masks.
 
   wmh-evaluate --data_dir=DATA --split=test --model=RUN --output_dir=EVAL
+  wmh-evaluate --data_dir=DATA --fold_models=FILE.csv --output_dir=EVAL
   wmh-evaluate --references=DIR --predictions=DIR --output_dir=EVAL
   wmh-evaluate --pairs=FILE.csv --output_dir=EVAL
 
-Every volume is scored on its own grid; the mean is over subjects. Writes
+Every volume is scored on its own grid; the mean is over subjects. Several
+models (--model=A --model=B) are scored as one ensemble. Writes
 per_patient.csv (one row a volume), size_classes.csv (scores of small, medium
 and large lesions), lesions.csv (every lesion of both masks), curves.csv,
 pictures and summary.json (means, SD, medians, quartiles, bootstrap intervals,
@@ -15,6 +17,11 @@ else by equal path or name, with "_mask", "_seg" and the like left out. What
 has no partner or cannot be read is named; nothing is dropped in silence. A
 table of pairs has the columns subject_id, reference, prediction and if need be
 probability, flair, session, run, site; its paths are relative to itself.
+
+The table of --fold_models has the columns subject_id and model, paths relative
+to itself: every subject is predicted by its model, which must not have seen it
+in training or validation. All go into one evaluation; per_patient.csv then says
+in its last column which model it was.
 """
 
 import sys
@@ -43,36 +50,49 @@ def main(flag_values: flags.FlagValues) -> int:
 
 
 def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
-    from wmh_keras import artifacts, distribution
+    from wmh_keras import artifacts
     from wmh_keras.datasets import read_subjects
+    from wmh_keras.evaluation.out_of_fold import evaluate_out_of_fold
     from wmh_keras.evaluation.run import evaluate_model
 
+    output = evaluate_flags.output_from(flag_values)
+    load_segmenter = _segmenter_loader(flag_values)
+    if flag_values.fold_models:
+        return evaluate_out_of_fold(
+            evaluate_flags.out_of_fold_request_from(flag_values),
+            output,
+            artifacts.read_model_info,
+            load_segmenter,
+        )
     subjects = None
     if flag_values.subjects:
         subjects = tuple(read_subjects(flag_values.subjects))
     request = evaluate_flags.model_request_from(flag_values, subjects)
+    return evaluate_model(
+        request,
+        output,
+        [artifacts.read_model_info(path) for path in request.models],
+        load_segmenter,
+    )
 
-    def load_segmenter(info):  # noqa: ANN001, ANN202  (its type imports Keras)
+
+def _segmenter_loader(flag_values: flags.FlagValues):  # noqa: ANN202
+    from wmh_keras import distribution
+
+    def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
         engine = distribution.choose_engine(flag_values.engine)
         distribution.import_tensorflow()
         if engine == "jax":
             distribution.hide_accelerators_from_tensorflow()
-        from wmh_keras.inference.segmenter import Segmenter
+        from wmh_keras.inference import loading
 
-        return Segmenter(
-            artifacts.load_models(info),
-            info.preprocess,
-            threshold=info.threshold,
-            min_lesion_mm3=info.min_lesion_mm3,
+        return loading.load_segmenter(
+            infos,
             batch_size=flag_values.batch_size,
+            flips=flag_values.test_time_flips,
         )
 
-    return evaluate_model(
-        request,
-        evaluate_flags.output_from(flag_values),
-        artifacts.read_model_info(request.model),
-        load_segmenter,
-    )
+    return load_segmenter
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

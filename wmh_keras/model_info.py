@@ -38,6 +38,21 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
+class Origin:
+    """The model whose weights a training started from.
+
+    Attributes:
+      weights_sha256: Of the file of its weights; "" where the training
+        started from random ones.
+      data_identities: Identities of the prepared data that these weights had
+        been trained on, the latest first.
+    """
+
+    weights_sha256: str = ""
+    data_identities: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelInfo:
     """What a model is, and everything that belongs to using it.
 
@@ -49,7 +64,8 @@ class ModelInfo:
       min_lesion_mm3: Smaller predicted lesions are removed; 0 keeps all.
       data_identity: Identity of the prepared data it was trained on.
       seen_subjects: subject_digest of everyone it was fitted or validated on,
-        sorted.
+        sorted; those of the model it started from among them.
+      origin: The model it started from.
       scores: Scores on the validation subjects, such as val_dice.
       versions: Versions of the packages that wrote the model.
       members: The weights, one or more.
@@ -64,6 +80,7 @@ class ModelInfo:
     min_lesion_mm3: float = 0.0
     data_identity: str = ""
     seen_subjects: tuple[str, ...] = ()
+    origin: Origin = Origin()
     scores: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     members: tuple[Member, ...] = ()
@@ -81,6 +98,10 @@ class ModelInfo:
             "min_lesion_mm3": self.min_lesion_mm3,
             "data_identity": self.data_identity,
             "seen_subjects": list(self.seen_subjects),
+            "origin": {
+                "weights_sha256": self.origin.weights_sha256,
+                "data_identities": list(self.origin.data_identities),
+            },
             "scores": files.nan_to_none(dict(self.scores)),
             "versions": dict(self.versions),
             "members": [
@@ -141,12 +162,24 @@ def parse_model_info(content: object, folder: Path) -> ModelInfo:
         min_lesion_mm3=_number(content, "min_lesion_mm3", 0.0, math.inf),
         data_identity=_checked(content, "data_identity", str),
         seen_subjects=tuple(map(str, _checked(content, "seen_subjects", list))),
+        origin=_parse_origin(content),
         scores=_checked(content, "scores", dict),
         versions=_checked(content, "versions", dict),
         members=members,
         files=checksums,
         folder=folder,
     )
+
+
+def _parse_origin(content: Mapping[str, Any]) -> Origin:
+    if "origin" not in content:
+        return Origin()  # written before a training could start from a model
+    origin = _checked(content, "origin", dict)
+    weights = _checked(origin, "weights_sha256", str)
+    if weights and not _is_sha256(weights):
+        raise ValueError(f"origin: expected a SHA-256, received {weights!r}")
+    identities = _checked(origin, "data_identities", list)
+    return Origin(weights, tuple(map(str, identities)))
 
 
 def _checked(content: Mapping[str, Any], key: str, expected: type) -> Any:  # noqa: ANN401
@@ -190,3 +223,19 @@ def _check_fit(
                 f"network_arguments: expected {name} {value} as in preprocess, "
                 f"received {received!r}"
             )
+    patch_shape = arguments.get("patch_shape")
+    if patch_shape is not None and not _fits_slices(patch_shape, preprocess):
+        raise ValueError(
+            "network_arguments: expected patch_shape as depth, height and "
+            f"width, the last two at most {preprocess.side} as in preprocess, "
+            f"received {patch_shape!r}"
+        )
+
+
+def _fits_slices(patch_shape: object, preprocess: PreprocessConfig) -> bool:
+    return (
+        isinstance(patch_shape, list)
+        and len(patch_shape) == 3
+        and all(type(number) is int and number > 0 for number in patch_shape)
+        and max(patch_shape[1:]) <= preprocess.side
+    )

@@ -12,11 +12,14 @@ The results mirror the input's folders: for X.nii.gz
   X_probability.nii.gz  0 to 1
   X_lesions.csv         one line a lesion: place in mm, volume, class, side
   X_overview.png        slices with the outline
+  X_uncertainty.nii.gz  of an ensemble: how far its networks disagree
   X_prediction.json     with what it was made; says that the rest is complete
 
 and for all of them index.html and volumes.csv. A BIDS data set gives BIDS
-derivatives. Run again, the same command skips what is done and goes on where
-it was stopped. Research software, not a medical device.
+derivatives. Several models are an ensemble: --model=A --model=B takes the mean
+of the probabilities of all their networks, one vote each. Run again, the same
+command skips what is done and goes on where it was stopped. Research software,
+not a medical device.
 """
 
 import sys
@@ -25,13 +28,16 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep.errors import UsageError
 from data_prep.flag_groups import (
     define_image_flag,
     define_input_flags,
     images_from,
 )
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
+from wmh_keras.inference.inference_flags import (
+    define_inference_flags,
+    threshold_from,
+)
 
 _MAX_LISTED = 20
 
@@ -41,20 +47,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     define_input_flags(flag_values)
     define_image_flag(flag_values)
     common = {"flag_values": flag_values}
-    flags.DEFINE_string(
-        "model", None, "Work folder of a training, or a model folder.", **common
-    )
+    define_inference_flags(flag_values)
     flags.DEFINE_string(
         "output_dir", None, "Where the results go; made if need be.", **common
     )
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "Probability from which on a voxel is a lesion, above 0 and at most "
-        "1; by default the model's.",
-        **common,
-    )
-    minimum = "Smaller lesions are removed, in mm³; by default the model's."
+    minimum = "Smaller lesions are removed, in mm³; by default the models'."
     flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
     flags.DEFINE_boolean(
         "overwrite", False, "Do all again, replace what is there.", **common
@@ -62,34 +59,23 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "dry_run", False, "Show what would be done and stop.", **common
     )
-    batch = "Slices in a batch: speed and memory, not results."
-    flags.DEFINE_integer("batch_size", 8, batch, lower_bound=1, **common)
-    flags.DEFINE_enum(
-        "engine",
-        "auto",
-        ("auto", "jax", "tensorflow"),
-        "What the network runs on; auto is JAX on an accelerator, else "
-        "TensorFlow, which is faster on CPUs.",
-        **common,
-    )
 
 
 def main(flag_values: flags.FlagValues) -> int:
     """Runs a prediction; 0 where every scan worked, else 1."""
     require(flag_values, "input", "model", "output_dir")
-    threshold = flag_values.threshold
-    if threshold is not None and not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold: expected above 0, at most 1, received {threshold}"
-        )
+    threshold = threshold_from(flag_values)
     from wmh_keras.prediction.request import Request, plan, predict
 
     request = Request(
         input_path=Path(flag_values.input).expanduser(),
-        model_path=Path(flag_values.model).expanduser(),
+        model_paths=tuple(
+            Path(path).expanduser() for path in flag_values.model
+        ),
         output_dir=Path(flag_values.output_dir).expanduser(),
         series=flag_values.series,
         threshold=threshold,
+        test_time_flips=flag_values.test_time_flips,
         min_lesion_mm3=flag_values.min_lesion_mm3,
         overwrite=flag_values.overwrite,
         batch_size=flag_values.batch_size,

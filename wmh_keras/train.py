@@ -6,7 +6,8 @@ writes into RUN: model/ (the best model, for wmh-evaluate and wmh-predict),
 history.csv and curves.png (loss, accuracy, Dice, learning rate), tensorboard/,
 checkpoints/ and flags.cfg. After Ctrl-C or a kill the same command goes on and
 loses at most one epoch. Recipes that come with the program: unet.cfg (the
-paper's) and demo.cfg (small and quick).
+paper's), u_resnet.cfg and unet3d.cfg (the networks it compares with, fitted on
+patches), and demo.cfg (small and quick).
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from wmh_keras import distribution
 from wmh_keras.training import training_flags
 
 NAME = "wmh-train"
-FLAGFILE_DIR = Path(__file__).parent / "flagfiles"
+FLAGFILE_DIR = training_flags.FLAGFILE_DIR
 
 
 def main(flag_values: flags.FlagValues) -> int:

@@ -17,7 +17,7 @@ from data_prep.nifti import is_nifti, nifti_stem
 PROGRAM_NAME = "wmh-keras"  # the GeneratedBy name of this program's output
 
 _MASK_WORDS = ("mask", "label", "lesion", "wmh", "seg", "annot")
-_PROBABILITY_WORDS = ("prob", "heatmap")
+_PROBABILITY_WORDS = ("prob", "heatmap", "uncertainty")
 _SHORT_MASK_WORDS = frozenset({"gt", "roi", "dseg", "probseg"})
 # Before "FLAIR" only these whole words make a mask ("mask_FLAIR"): the rest
 # are found in the names of cohorts and subjects.
@@ -105,12 +105,14 @@ def words_of(path: str | Path) -> list[str]:
 
 
 def is_own_output(path: Path) -> bool:
-    """True for X_mask and X_probability as this program writes them.
+    """True for X_mask, X_probability and X_uncertainty of this program.
 
-    A mask counts as its own where the probability map or the lesion table of
+    One counts as its own where the probability map or the lesion table of
     the same X lies beside it.
     """
-    match = re.fullmatch(r"(.*)_(mask|probability)", nifti_stem(path))
+    match = re.fullmatch(
+        r"(.*)_(mask|probability|uncertainty)", nifti_stem(path)
+    )
     if match is None:
         return False
     siblings = ("_probability.nii.gz", "_lesions.csv")

@@ -200,3 +200,17 @@ def test_help_into_a_closed_pipe_is_no_error():
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_another_program_s_flags_are_parsed_as_it_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/x")
+    (tmp_path / "recipe.cfg").write_text("--count=5\n--place=~/y\n")
+    found = program.parse_flags(
+        define_flags, ["--flagfile=recipe.cfg", "--kind=b"], tmp_path
+    )
+    assert (found.count, found.place, found.kind) == (5, "/home/x/y", "b")
+    assert not found["loud"].present
+    with pytest.raises(UsageError, match="no such file"):
+        program.parse_flags(define_flags, ["--flagfile=none.cfg"], tmp_path)
+    with pytest.raises(flags.Error, match="cuont"):
+        program.parse_flags(define_flags, ["--cuont=5"])

@@ -1,5 +1,6 @@
 """A network whose answer is known: bright voxels are lesions."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +36,17 @@ def make_bright_model(
     return model
 
 
-@pytest.fixture(scope="session")
-def bright_model_dir(tmp_path_factory) -> Path:
-    """A model folder that takes voxels above z = 2 for lesions."""
+def save_bright_model(folder, models, **changes) -> Path:
     from data_prep.preprocess import PreprocessConfig
     from wmh_keras import artifacts
     from wmh_keras.model_info import ModelInfo
 
-    folder = tmp_path_factory.mktemp("bright") / "model"
     info = ModelInfo(
         network="unet",
         network_arguments={"side": SIDE, "channels": 1, "filters": [2]},
         preprocess=PreprocessConfig(side=SIDE),
     )
-    artifacts.save_model(folder, [make_bright_model()], info)
+    artifacts.save_model(folder, models, dataclasses.replace(info, **changes))
     return folder
 
 
@@ -68,6 +66,70 @@ def t1_model_dir(tmp_path_factory) -> Path:
     model = make_bright_model(channels=2, seen=1)
     artifacts.save_model(folder, [model], info)
     return folder
+
+
+@pytest.fixture(scope="session")
+def bright_model_dir(tmp_path_factory) -> Path:
+    """A model folder that takes voxels above z = 2 for lesions."""
+    folder = tmp_path_factory.mktemp("bright") / "model"
+    return save_bright_model(folder, [make_bright_model()])
+
+
+@pytest.fixture(scope="session")
+def softer_model():
+    """Takes voxels above z = 2 for lesions too, but is less sure of it."""
+    return make_bright_model(slope=2.0)
+
+
+@pytest.fixture(scope="session")
+def softer_model_dir(tmp_path_factory, softer_model) -> Path:
+    folder = tmp_path_factory.mktemp("softer") / "model"
+    return save_bright_model(folder, [softer_model])
+
+
+@pytest.fixture
+def save_model():
+    """Writes a model folder: (folder, models, **changes of its info)."""
+    return save_bright_model
+
+
+@pytest.fixture(scope="session")
+def make_patch_model():
+    """Makes a 3-D network of one convolution that is set by hand."""
+    return _make_patch_model
+
+
+def _make_patch_model(patch, kernel, bias=0.0):
+    """The logits are the convolution with `kernel` (d, h, w, c), plus bias."""
+    import keras
+
+    image = keras.Input((*patch, kernel.shape[3]), name="image")
+    layer = keras.layers.Conv3D(
+        1, kernel.shape[:3], padding="same", name="logits"
+    )
+    model = keras.Model(image, layer(image))
+    layer.set_weights([kernel[..., None], np.array([bias])])
+    return model
+
+
+@pytest.fixture
+def bright_patch_model_dir(tmp_path, monkeypatch):
+    """A model folder of a 3-D network of voxels above z = 2."""
+    from wmh_keras import models
+
+    def build(patch):
+        return _make_patch_model(
+            tuple(patch), np.full((1, 1, 1, 1), 8.0), -8.0 * BRIGHT_Z
+        )
+
+    monkeypatch.setitem(models._BUILDERS, "patches", build)
+    patch = [4, 16, 16]
+    return save_bright_model(
+        tmp_path / "patches" / "model",
+        [build(patch)],
+        network="patches",
+        network_arguments={"patch": patch},
+    )
 
 
 @pytest.fixture(scope="session")

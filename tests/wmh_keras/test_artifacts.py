@@ -9,7 +9,7 @@ import pytest
 from data_prep.errors import UserError
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras import artifacts
-from wmh_keras.model_info import ModelInfo
+from wmh_keras.model_info import ModelInfo, Origin
 from wmh_keras.models import build_model
 
 ARGUMENTS = {"side": 16, "channels": 1, "filters": [2, 4]}
@@ -143,6 +143,14 @@ def test_weights_of_another_network_are_refused(folder):
         {"network_arguments": [1]},
         {"network_arguments": {**ARGUMENTS, "side": 32}},
         {"network_arguments": {**ARGUMENTS, "channels": 2}},
+        {"network_arguments": {"patch_shape": [8, 32, 16]}},
+        {"network_arguments": {"patch_shape": [16, 16]}},
+        {"network_arguments": {"patch_shape": "8,16,16"}},
+        {"network_arguments": {"patch_shape": [8, 16, 16.0]}},
+        {"network_arguments": {"patch_shape": [0, 16, 16]}},
+        {"origin": "elsewhere"},
+        {"origin": {"weights_sha256": "xyz", "data_identities": []}},
+        {"origin": {"weights_sha256": ""}},
         {"preprocess": {"side": "16"}},
         {"preprocess": {"side": 16, "colour": "red"}},
         {"threshold": "0.5"},
@@ -164,6 +172,29 @@ def test_a_bad_model_json_is_refused_by_name(folder, changes):
     edit(folder, **changes)
     with pytest.raises(UserError, match=r"model\.json: not a usable model"):
         artifacts.read_model_info(folder)
+
+
+def test_networks_of_patches_and_of_any_side_are_accepted(folder):
+    edit(folder, network_arguments={"side": None, "channels": 1})
+    artifacts.read_model_info(folder)
+    arguments = {"patch_shape": [32, 16, 8], "channels": 1}
+    edit(folder, network="unet3d", network_arguments=arguments)
+    assert artifacts.read_model_info(folder).network_arguments == arguments
+
+
+def test_where_the_weights_come_from_is_kept_and_may_be_missing(
+    tmp_path, models, folder
+):
+    origin = Origin("0" * 64, ("one", "two"))
+    info = dataclasses.replace(INFO, origin=origin)
+    artifacts.save_model(tmp_path / "second", models[:1], info)
+    assert artifacts.read_model_info(tmp_path / "second").origin == origin
+    # A model.json of the time before.
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    del content["origin"]
+    path.write_text(json.dumps(content))
+    assert artifacts.read_model_info(folder).origin == Origin()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "{}"])

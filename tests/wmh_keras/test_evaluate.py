@@ -183,11 +183,13 @@ def test_skip_invalid_goes_on_and_says_without_whom(folders, capsys):
     assert str(path) in capsys.readouterr().out
 
 
-def test_skip_invalid_with_nothing_left_writes_nothing(folders):
+def test_skip_invalid_with_nothing_left_writes_nothing(folders, capsys):
     for path in (folders / "p").rglob("*.nii.gz"):
         path.write_bytes(b"no image")
     assert evaluate(*files_flags(folders), "--skip_invalid") == 1
     assert not (folders / "out").exists()
+    # No advice to do what was done.
+    assert "--skip_invalid" not in capsys.readouterr().err
 
 
 def test_probabilities_fill_the_auc(folders):
@@ -641,3 +643,140 @@ def test_no_such_split_data_or_model(
     flags = model_flags(tmp_path, bright_model_dir, tmp_path / "out")
     assert evaluate(*flags) == 1
     assert not (tmp_path / "out").exists()
+
+
+# --- several models ----------------------------------------------------------
+
+
+def test_an_ensemble_and_the_files_it_writes_give_the_same_numbers(
+    cohort, bright_model_dir, softer_model_dir, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    flags = (
+        *model_flags(cohort, bright_model_dir, out),
+        f"--model={softer_model_dir}",
+    )
+    assert evaluate(*flags, "--save_predictions") == 0
+    saved = out / "predictions"
+    assert sorted(path.name for path in saved.iterdir()) == [
+        f"sub-{scan}_{kind}.nii.gz"
+        for scan in ("a_ses-1", "a_ses-2", "b")
+        for kind in ("mask", "probability", "uncertainty")
+    ]
+    uncertainty = nib.load(saved / "sub-b_uncertainty.nii.gz")
+    assert uncertainty.get_data_dtype() == np.float32
+    assert 0.01 < uncertainty.get_fdata().max() <= 0.5
+    results = read_evaluation(out)
+    assert results.history is None
+    evaluated = results.summary["evaluated"]
+    assert len(evaluated["other_models"]) == 1
+    assert evaluated["other_models"][0]["files"] != evaluated["model"]["files"]
+    assert str(softer_model_dir) in results.summary["paths"]["model"]
+
+    # The maps of uncertainty are neither masks nor probabilities.
+    references = tmp_path / "references"
+    for scan, name in (("a1", "a_ses-1"), ("a2", "a_ses-2"), ("b", "b")):
+        target = references / f"sub-{name}_label-WMH_mask.nii.gz"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes((cohort / f"in/{scan}_mask.nii.gz").read_bytes())
+    again = tmp_path / "again"
+    files = (
+        f"--references={references}",
+        f"--predictions={saved}",
+        f"--probabilities={saved}",
+        f"--output_dir={again}",
+    )
+    assert evaluate(*files) == 0
+    assert rows_of(again) == [{**row, "site": ""} for row in rows_of(out)]
+
+    # The same ensemble goes there again, no other does.
+    turned = model_flags(cohort, softer_model_dir, out)
+    assert evaluate(*turned, f"--model={bright_model_dir}") == 0
+    assert evaluate(*turned) == 1
+    assert "other_models" in capsys.readouterr().err
+    assert evaluate(*flags, "--test_time_flips=all") == 1
+    assert "test_time_flips" in capsys.readouterr().err
+
+
+def test_flips_are_named_in_the_summary(cohort, bright_model_dir, tmp_path):
+    plain, flipped = tmp_path / "plain", tmp_path / "flipped"
+    assert evaluate(*model_flags(cohort, bright_model_dir, plain)) == 0
+    flags = model_flags(cohort, bright_model_dir, flipped)
+    assert evaluate(*flags, "--test_time_flips=left_right") == 0
+    before = summary_of(plain)["evaluated"]
+    assert set(before) == {
+        "kind",
+        "data_identity",
+        "split",
+        "subjects",
+        "model",
+        "threshold",
+        "rules",
+        "seed",
+    }
+    after = summary_of(flipped)["evaluated"]
+    assert after == {**before, "test_time_flips": "left_right"}
+    dice = [[float(r["dice"]) for r in rows_of(f)] for f in (plain, flipped)]
+    assert dice[0] == dice[1], "the network is symmetric"
+
+
+def test_an_ensemble_of_slices_and_patches(
+    cohort, bright_model_dir, bright_patch_model_dir, tmp_path
+):
+    one, both = tmp_path / "one", tmp_path / "both"
+    assert evaluate(*model_flags(cohort, bright_model_dir, one)) == 0
+    flags = model_flags(cohort, bright_model_dir, both)
+    assert evaluate(*flags, f"--model={bright_patch_model_dir}") == 0
+    dice = [[float(r["dice"]) for r in rows_of(f)] for f in (one, both)]
+    assert dice[0] == dice[1], "both networks see the same voxels"
+
+
+def test_every_model_s_training_is_looked_at(
+    cohort, bright_model_dir, softer_model, save_model, tmp_path, capsys
+):
+    from wmh_keras.model_info import subject_digest
+
+    model = save_model(
+        tmp_path / "seen",
+        [softer_model],
+        seen_subjects=(subject_digest("b"),),
+    )
+    flags = model_flags(cohort, bright_model_dir, tmp_path / "out")
+    assert evaluate(*flags, f"--model={model}") == 0
+    (warning,) = summary_of(tmp_path / "out")["warnings"]
+    assert "1 of the evaluated subjects (b)" in warning
+    assert str(model) in warning
+    assert warning in capsys.readouterr().out
+
+
+def test_models_that_differ_need_a_flag(
+    cohort, bright_model_dir, softer_model, save_model, tmp_path, capsys
+):
+    model = save_model(tmp_path / "m", [softer_model], min_lesion_mm3=9.0)
+    out = tmp_path / "out"
+    flags = (
+        *model_flags(cohort, bright_model_dir, out),
+        f"--model={model}",
+    )
+    assert evaluate(*flags) == 1
+    assert "--min_lesion_mm3" in capsys.readouterr().err
+    assert not out.exists()
+    assert evaluate(*flags, "--min_lesion_mm3=3") == 0
+    rules = summary_of(out)["evaluated"]["rules"]
+    assert rules["min_lesion_mm3"] == 3
+
+
+def test_an_image_that_the_data_does_not_hold(
+    cohort, save_model, tmp_path, capsys
+):
+    from data_prep.preprocess import PreprocessConfig
+    from wmh_keras.models import build_model
+
+    model = save_model(
+        tmp_path / "m",
+        [build_model("unet", side=32, channels=2, filters=(2,))],
+        network_arguments={"side": 32, "channels": 2, "filters": [2]},
+        preprocess=PreprocessConfig(side=32, channels=("flair", "t1")),
+    )
+    assert evaluate(*model_flags(cohort, model, tmp_path / "out")) == 1
+    assert "the model takes t1 as well" in capsys.readouterr().err

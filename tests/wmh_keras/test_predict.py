@@ -579,3 +579,200 @@ def test_manifest_of_scattered_files(predict, make_head, tmp_path):
     rows = rows_of(out / "volumes.csv")
     assert [row["subject_id"] for row in rows] == ["p1", "p2"]
     assert len(list(out.rglob("*_mask.nii.gz"))) == 2
+
+
+# --- several models ----------------------------------------------------------
+
+
+def models_flag(*folders):
+    """Flags after the first --model, which the fixture gives."""
+    return [f"--model={folder}" for folder in folders]
+
+
+def mean_and_sd(maps):
+    maps = np.stack(maps).astype(np.float64)
+    return maps.mean(0), maps.std(0)
+
+
+def test_an_ensemble_and_its_uncertainty(
+    predict, softer_model_dir, make_head, tmp_path, capsys
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    one, both = tmp_path / "one", tmp_path / "both"
+    assert predict(flair, one) == 0
+    assert predict(flair, both, *models_flag(softer_model_dir)) == 0
+    assert "(2 networks)" in capsys.readouterr().out
+    assert not (one / "X_uncertainty.nii.gz").exists()
+    assert list(rows_of(one / "X_lesions.csv")[0])[-1] == "mean_probability"
+    uncertainty = nib.load(both / "X_uncertainty.nii.gz")
+    assert uncertainty.get_data_dtype() == np.float32
+    first = read_volume(one / "X_probability.nii.gz").data
+    second = 2 * read_volume(both / "X_probability.nii.gz").data - first
+    mean, sd = mean_and_sd([first, second])
+    assert sd.max() > 0.05
+    np.testing.assert_allclose(np.asarray(uncertainty.dataobj), sd, atol=1e-5)
+    mask = np.asarray(nib.load(both / "X_mask.nii.gz").dataobj) == 1
+    np.testing.assert_array_equal(mask, mean >= 0.5)
+    (lesion,) = rows_of(both / "X_lesions.csv")
+    assert float(lesion["mean_disagreement"]) == pytest.approx(
+        sd[mask].mean(), abs=1e-4
+    )
+    (row,) = rows_of(both / "volumes.csv")
+    assert row["model"].count("unet-") == 2
+    assert "X_uncertainty.nii.gz" in (both / "index.html").read_text()
+
+    # What is done stays, whatever the order of the flags.
+    before = snapshot(both)
+    command = ["wmh-predict", f"--input={flair}", f"--output_dir={both}"]
+    (record,) = [json.loads((both / "X_prediction.json").read_text())]
+    assert record["files"]["uncertainty"] == "X_uncertainty.nii.gz"
+    assert cli([*command, *models_flag(softer_model_dir)]) == 1
+    assert "this run has unet-" in capsys.readouterr().err
+    assert predict(flair, both, *models_flag(softer_model_dir)) == 0
+    assert "0 segmented, 1 already done" in capsys.readouterr().out
+    after = snapshot(both)
+    for name in ("index.html", "volumes.csv"):
+        before.pop(name), after.pop(name)
+    assert after == before
+
+
+def test_a_lost_uncertainty_is_made_again_and_an_old_one_goes(
+    predict, softer_model_dir, make_head, tmp_path, capsys
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out, *models_flag(softer_model_dir)) == 0
+    (out / "X_uncertainty.nii.gz").unlink()
+    assert predict(flair, out, *models_flag(softer_model_dir)) == 0
+    assert "1 segmented" in capsys.readouterr().out
+    assert (out / "X_uncertainty.nii.gz").exists()
+    # A single model again: no map of another run beside its mask.
+    assert predict(flair, out) == 1
+    assert predict(flair, out, "--overwrite") == 0
+    assert not (out / "X_uncertainty.nii.gz").exists()
+    assert "mean_disagreement" not in (out / "X_lesions.csv").read_text()
+
+
+def test_a_failed_scan_leaves_no_uncertainty(
+    predict, softer_model_dir, make_head, tmp_path
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    flags = (*models_flag(softer_model_dir), "--overwrite")
+    assert predict(flair, tmp_path / "out", *flags) == 0
+    flair.write_bytes(b"no image")
+    assert predict(flair, tmp_path / "out", *flags) == 1
+    assert not (tmp_path / "out" / "X_uncertainty.nii.gz").exists()
+
+
+def test_an_uncertainty_is_no_input_of_the_next_run(
+    predict, softer_model_dir, make_head, tmp_path, capsys
+):
+    write_head(tmp_path / "A.nii.gz", make_head())
+    flags = models_flag(softer_model_dir)
+    assert predict(tmp_path, tmp_path, *flags) == 0
+    assert predict(tmp_path, tmp_path, *flags) == 0
+    assert "0 segmented, 1 already done" in capsys.readouterr().out
+
+
+def test_an_ensemble_of_bids(predict, softer_model_dir, make_head, tmp_path):
+    source, out = tmp_path / "bids", tmp_path / "out"
+    write_bids(source, make_head())
+    flags = models_flag(softer_model_dir)
+    assert predict(source, out, *flags, "--test_time_flips=left_right") == 0
+    stem = out / "sub-02/anat/sub-02_acq-ax_label-WMH"
+    sidecar = json.loads(
+        (out / f"{stem}_desc-disagreement_probseg.json").read_text()
+    )
+    assert "standard deviation" in sidecar["Description"]
+    assert sidecar["Model"]["TestTimeFlips"] == "left_right"
+    names = [m["Identity"] for m in sidecar["Model"]["Ensemble"]]
+    assert sidecar["Model"]["Identity"] == "+".join(
+        [*names, "flips_left_right"]
+    )
+    assert (out / f"{stem}_desc-disagreement_probseg.nii.gz").exists()
+    record = json.loads((out / f"{stem}_prediction.json").read_text())
+    files = set(record["files"].values())
+    assert files == {
+        path.name
+        for path in stem.parent.iterdir()
+        if "_prediction" not in path.name
+    }
+
+
+def test_flips_are_another_result(predict, make_head, tmp_path, capsys):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out) == 0
+    before = snapshot(out)
+    assert predict(flair, out, "--test_time_flips=all") == 1
+    assert "+flips_all" in capsys.readouterr().err
+    assert snapshot(out) == before
+    other = tmp_path / "other"
+    assert predict(flair, other, "--test_time_flips=all") == 0
+    first, second = (
+        read_volume(folder / "X_probability.nii.gz").data
+        for folder in (out, other)
+    )
+    np.testing.assert_allclose(first, second, atol=1e-6)  # it is symmetric
+    assert not (other / "X_uncertainty.nii.gz").exists()
+    assert predict(flair, other) == 1
+
+
+def test_models_that_do_not_agree(
+    predict, softer_model, save_model, make_head, tmp_path, capsys
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    other = save_model(tmp_path / "other", [softer_model], threshold=0.3)
+    out = tmp_path / "out"
+    assert predict(flair, out, *models_flag(other)) == 1
+    error = capsys.readouterr().err
+    assert "--threshold" in error
+    assert f"{other}: 0.3" in error
+    assert not out.exists()
+    assert predict(flair, out, *models_flag(other), "--threshold=0.4") == 0
+    (row,) = rows_of(out / "volumes.csv")
+    assert row["threshold"] == "0.4"
+
+
+def test_the_same_model_twice(predict, bright_model_dir, tmp_path, capsys):
+    flags = models_flag(bright_model_dir)
+    assert predict(tmp_path / "X.nii", tmp_path / "out", *flags) == 1
+    assert "two votes" in capsys.readouterr().err
+
+
+def test_slices_and_patches_together(
+    predict, bright_patch_model_dir, make_head, tmp_path
+):
+    head = make_head(blobs=[(20, 14, 5), (8, 9, 3)])
+    flair = write_head(tmp_path / "X.nii.gz", head)
+    out = tmp_path / "out"
+    assert predict(flair, out, *models_flag(bright_patch_model_dir)) == 0
+    mask = np.asarray(nib.load(out / "X_mask.nii.gz").dataobj)
+    np.testing.assert_array_equal(mask == 1, head.data > 300)
+    # Both take the same voxels for lesions, and are equally sure.
+    uncertainty = read_volume(out / "X_uncertainty.nii.gz").data
+    assert uncertainty.max() < 1e-4
+    alone = tmp_path / "alone"
+    flags = [f"--input={flair}", f"--output_dir={alone}"]
+    model = f"--model={bright_patch_model_dir}"
+    assert cli(["wmh-predict", *flags, model]) == 0
+    np.testing.assert_array_equal(
+        np.asarray(nib.load(alone / "X_mask.nii.gz").dataobj), mask
+    )
+
+
+def test_an_image_that_one_model_needs_is_missing(
+    predict, softer_model, save_model, make_head, tmp_path, capsys
+):
+    from data_prep.preprocess import PreprocessConfig
+    from wmh_keras.models import build_model
+
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    two = save_model(
+        tmp_path / "two",
+        [build_model("unet", side=32, channels=2, filters=(2,))],
+        network_arguments={"side": 32, "channels": 2, "filters": [2]},
+        preprocess=PreprocessConfig(side=32, channels=("flair", "t1")),
+    )
+    assert predict(flair, tmp_path / "out", *models_flag(two)) == 1
+    assert "the model needs flair, t1; t1: " in capsys.readouterr().out

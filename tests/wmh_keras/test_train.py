@@ -37,9 +37,20 @@ def test_the_flagfile_of_a_run_gives_its_config_again(tmp_path):
     assert later == dataclasses.replace(config, epochs=7)
 
 
+def test_a_network_s_own_filters_and_options(tmp_path):
+    config = parse("--network=u_resnet", "--figure_variant")
+    assert config.filters == config.patch_size == ()
+    assert config.figure_variant is True
+    path = tmp_path / "flags.cfg"
+    path.write_text(format_flagfile(config))
+    assert parse(f"--flagfile={path}") == config
+
+
 def test_filters_that_are_no_numbers_are_refused():
     with pytest.raises(flags.IllegalFlagValueError, match="--filters"):
         parse("--filters=16,wide")
+    with pytest.raises(flags.IllegalFlagValueError, match="--patch_size"):
+        parse("--patch_size=64x64")
     with pytest.raises(UsageError, match="--epochs"):
         parse("--epochs=0")
 
@@ -78,7 +89,9 @@ def test_help_explains_every_flag(capsys):
         assert field.metadata["help"][:20] in text
 
 
-@pytest.mark.parametrize("name", ["unet.cfg", "demo.cfg"])
+@pytest.mark.parametrize(
+    "name", ["unet.cfg", "u_resnet.cfg", "unet3d.cfg", "demo.cfg"]
+)
 def test_the_recipes_are_found_and_explained(name):
     path = train.FLAGFILE_DIR / name
     config = parse(f"--flagfile={path}")
@@ -86,7 +99,35 @@ def test_the_recipes_are_found_and_explained(name):
     for word in ("Command:", "Hardware:", "Time:", "Score:"):
         assert f"# {word}" in head
     if name == "unet.cfg":
-        assert config == TrainingConfig()
+        filters = (16, 32, 64, 128, 256)
+        assert config == TrainingConfig(filters=filters)
+
+
+def test_the_recipes_of_the_other_networks_are_their_papers():
+    config = parse(f"--flagfile={train.FLAGFILE_DIR / 'u_resnet.cfg'}")
+    assert config.network == "u_resnet"
+    assert config.filters == (32, 64, 128, 256)
+    assert config.patch_size == (64, 64)
+    assert (config.lesion_patches, config.patch_shift) == (1.0, 0.5)
+    assert (config.global_batch_size, config.learning_rate) == (128, 5e-4)
+    assert (config.horizontal_flip, config.vertical_flip) == (0.5, 0)
+    assert config.augmentation_probability == 0
+    config = parse(f"--flagfile={train.FLAGFILE_DIR / 'unet3d.cfg'}")
+    assert config.network == "unet3d"
+    assert config.filters == (64, 128, 256, 512)
+    assert config.patch_size == (16, 128, 128)
+    assert config.in_plane_poolings == 1
+
+
+def test_all_recipes_choose_their_model_in_the_same_way():
+    names = ("epochs", "plateau_epochs", "plateau_factor", "stop_epochs")
+    recipes = [
+        parse(f"--flagfile={train.FLAGFILE_DIR / name}")
+        for name in ("unet.cfg", "u_resnet.cfg", "unet3d.cfg")
+    ]
+    choices = [[getattr(r, name) for name in names] for r in recipes]
+    assert choices[0] == choices[1] == choices[2]
+    assert {r.loss for r in recipes} == {"cross_entropy"}
 
 
 def test_the_paper_s_recipe_says_every_number_itself():

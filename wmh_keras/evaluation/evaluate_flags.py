@@ -7,15 +7,26 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import require
-from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
+from wmh_keras.evaluation.request import (
+    FilesRequest,
+    ModelRequest,
+    OutOfFoldRequest,
+    Output,
+)
 from wmh_keras.evaluation.rule_flags import define_rule_flags, rules_from
+from wmh_keras.inference.inference_flags import (
+    define_inference_flags,
+    threshold_from,
+)
 
 _MODEL_ONLY = (
     "data_dir",
     "model",
+    "fold_models",
     "split",
     "subjects",
     "threshold",
+    "test_time_flips",
     "save_predictions",
 )
 _FILES_ONLY = (
@@ -89,7 +100,10 @@ def wants_model(flag_values: flags.FlagValues) -> bool:
             "either --data_dir and --model, or --references and --predictions"
         )
     if given[0]:
-        require(flag_values, "data_dir", "model")
+        if flag_values.fold_models:
+            _check_fold_flags(flag_values)
+        else:
+            require(flag_values, "data_dir", "model")
         return True
     if flag_values.pairs is None:
         if not given[1]:
@@ -118,19 +132,28 @@ def model_request_from(
         flag_values: parsed flags.
         subjects: what the file of --subjects lists.
     """
-    threshold = flag_values.threshold
-    if threshold is not None and not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold: expected above 0, at most 1, received {threshold}"
-        )
     default_split = "test" if subjects is None else None
     return ModelRequest(
         data_dir=Path(flag_values.data_dir),
-        model=Path(flag_values.model),
+        models=tuple(map(Path, flag_values.model)),
         split=flag_values.split or default_split,
         subjects=subjects,
-        threshold=threshold,
+        threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
+        test_time_flips=flag_values.test_time_flips,
+        save_predictions=flag_values.save_predictions,
+        rules=rules_from(flag_values),
+    )
+
+
+def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
+    """The request that the flags make, with --fold_models."""
+    return OutOfFoldRequest(
+        data_dir=Path(flag_values.data_dir),
+        fold_models=Path(flag_values.fold_models),
+        threshold=threshold_from(flag_values),
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        test_time_flips=flag_values.test_time_flips,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )
@@ -164,18 +187,32 @@ def output_from(flag_values: flags.FlagValues) -> Output:
     )
 
 
+def _check_fold_flags(flag_values: flags.FlagValues) -> None:
+    require(flag_values, "data_dir")
+    others = _given(flag_values, ("model", "split", "subjects"))
+    if others:
+        raise UsageError(
+            f"--{others[0]}: the table of --fold_models lists the subjects and "
+            "their models already"
+        )
+
+
 def _given(flag_values: flags.FlagValues, names: tuple[str, ...]) -> list[str]:
     return [
         name
         for name in names
-        if flag_values[name].value not in (None, False, "")
+        if flag_values[name].value not in (None, False, "", [], "none")
     ]
 
 
 def _define_model_flags(flag_values: flags.FlagValues) -> None:
     for name, text in (
         ("data_dir", "Prepared data set."),
-        ("model", "Work folder of a training, or a model folder."),
+        (
+            "fold_models",
+            "Table of a cross-validation, instead of --model: each subject "
+            "with the model that has not seen it.",
+        ),
         (
             "split",
             "Split to evaluate; a+b joins two. By default test, or with "
@@ -184,32 +221,12 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
         ("subjects", "Text file with one subject a line: only these."),
     ):
         flags.DEFINE_string(name, None, text, flag_values=flag_values)
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "Probability from which on a voxel is a lesion, above 0 and at most "
-        "1; by default the model's.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "batch_size",
-        8,
-        "Slices in a batch: speed and memory, not results.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "engine",
-        "auto",
-        ("auto", "jax", "tensorflow"),
-        "What the network runs on; auto is JAX on an accelerator, else "
-        "TensorFlow, which is faster on CPUs.",
-        flag_values=flag_values,
-    )
+    define_inference_flags(flag_values)
     flags.DEFINE_boolean(
         "save_predictions",
         False,
-        "Write masks and probability maps into OUTPUT_DIR/predictions.",
+        "Write masks and probability maps, and of an ensemble its uncertainty, "
+        "into OUTPUT_DIR/predictions.",
         flag_values=flag_values,
     )
 

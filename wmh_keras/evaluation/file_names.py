@@ -14,6 +14,9 @@ _PROBABILITY_WORDS = {"probability", "probabilities", "prob", "probs"} | {
     "proba",
     "softmax",
 }
+# Of an ensemble, as wmh-predict and wmh-evaluate write it: neither a mask nor
+# a probability. In BIDS: "…_desc-disagreement_probseg".
+_UNCERTAINTY = re.compile(r"(_|-)(uncertainty|\w*disagreement_probseg)$", re.I)
 _IMAGE_WORDS = {"flair", "t1", "t1w", "t2", "t2w", "pd", "pdw", "swi", "dwi"}
 _MASK_WORDS = (
     {"mask", "masks", "seg", "dseg", "segmentation", "label", "labels"}
@@ -27,10 +30,10 @@ _WMH_LABEL = re.compile(r"(^|_)label-(wmh|lesions?|wml)(_|$)", re.IGNORECASE)
 def list_masks(folder: str | os.PathLike) -> list[str]:
     """The files below a folder that can be masks.
 
-    NIfTI files, hidden ones left out, less those whose name ends in a word
-    for probabilities, less those whose name ends in a word for an image
-    ("sub-01_FLAIR.nii.gz") unless nothing else is there: some tools name
-    the mask as its image.
+    NIfTI files, hidden ones and maps of uncertainty left out, less those
+    whose name ends in a word for probabilities, less those whose name ends in
+    a word for an image ("sub-01_FLAIR.nii.gz") unless nothing else is there:
+    some tools name the mask as its image.
 
     Args:
         folder: searched with everything below it.
@@ -53,7 +56,7 @@ def list_probabilities(folder: str | os.PathLike) -> list[str]:
     """The files below a folder that can be probability maps.
 
     Those whose name ends in a word for probabilities; if none does, all
-    NIfTI files.
+    NIfTI files. Maps of uncertainty are none.
 
     Args:
         folder: searched with everything below it.
@@ -179,6 +182,7 @@ def _list_nifti(folder: str | os.PathLike) -> list[str]:
         for path in root.rglob("*")
         if is_nifti(path)
         and path.is_file()
+        and not _UNCERTAINTY.search(nifti_stem(path))
         and not any(
             part.startswith(".") for part in path.relative_to(root).parts
         )

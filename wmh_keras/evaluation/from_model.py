@@ -1,4 +1,4 @@
-"""Evaluates a model on volumes of a prepared data set."""
+"""Evaluates one or several models on volumes of a prepared data set."""
 
 import dataclasses
 import functools
@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from data_prep.errors import UserError
 from data_prep.nifti_writing import write_mask, write_probability
 from wmh_keras.datasets import StoredVolume, VolumeRecord
-from wmh_keras.evaluation.layout import MASK_SUFFIX, PROBABILITY_SUFFIX
+from wmh_keras.evaluation.layout import (
+    MASK_SUFFIX,
+    PROBABILITY_SUFFIX,
+    UNCERTAINTY_SUFFIX,
+)
 from wmh_keras.evaluation.patient import evaluate_patient
 from wmh_keras.evaluation.patient_picture import name_pictures, write_picture
 from wmh_keras.evaluation.problems import Outcome, Problem, VolumeOutcome
@@ -37,6 +41,7 @@ def evaluate_volumes(
     *,
     rules: Rules,
     records: Sequence[VolumeRecord],
+    channels: tuple[str, ...],
     num_workers: int = 1,
     pictures_dir: Path | None = None,
     predictions_dir: Path | None = None,
@@ -52,10 +57,13 @@ def evaluate_volumes(
             size are its own.
         rules: how it is scored, with the segmenter's minimum lesion size.
         records: of the volumes, all of them.
+        channels: roles of the volumes' images; the segmenter's are among
+            them.
         num_workers: volumes scored at a time, which bounds the memory.
         pictures_dir: where to draw the volumes; None draws none.
-        predictions_dir: where to write masks and probability maps, named by
-            the volumes' ids; None writes none.
+        predictions_dir: where to write masks and probability maps (and of
+            an ensemble its disagreement), named by the volumes' ids; None
+            writes none.
 
     Returns:
         Results and problems in the order of the volumes, and the segmenter's
@@ -70,7 +78,7 @@ def evaluate_volumes(
     )
     return score_all(
         evaluate,
-        _segment_all(volumes, segmenter),
+        _segment_all(volumes, segmenter, channels),
         total=len(records),
         num_workers=num_workers,
     )
@@ -82,14 +90,18 @@ def key_of(record: VolumeRecord) -> VolumeKey:
 
 
 def _segment_all(
-    volumes: Iterable[StoredVolume], segmenter: "Segmenter"
+    volumes: Iterable[StoredVolume],
+    segmenter: "Segmenter",
+    channels: tuple[str, ...],
 ) -> Iterator[_Segmented]:
     for stored in volumes:
         if stored.mask is None:
             yield _Segmented(stored, problem="has no reference to compare with")
             continue
+        by_role = dict(zip(channels, stored.images, strict=True))
+        images = [by_role[role] for role in segmenter.channels]
         try:
-            item = _Segmented(stored, segmenter.segment(stored.images))
+            item = _Segmented(stored, segmenter.segment(images))
         except UserError as error:
             item = _Segmented(stored, problem=str(error))
         yield item
@@ -124,6 +136,10 @@ def _evaluate(
         write_probability(
             f"{stem}{PROBABILITY_SUFFIX}", found.probability, flair
         )
+        if found.disagreement is not None:
+            write_probability(
+                f"{stem}{UNCERTAINTY_SUFFIX}", found.disagreement, flair
+            )
     picture = ""
     if pictures_dir is not None:
         picture = names[key.identity]

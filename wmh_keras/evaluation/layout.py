@@ -6,7 +6,8 @@
     EVAL/curves.csv         points of the curves of each volume
     EVAL/history.csv        of the model's training, where it is known
     EVAL/pictures/          one a volume, where the FLAIR is known
-    EVAL/predictions/       masks and probabilities, where they are asked for
+    EVAL/predictions/       masks, probabilities and, of an ensemble, its
+                            uncertainty, where they are asked for
     EVAL/summary.json       what was evaluated, and what it amounts to
 
 `summary.json` is written last: where it exists, the evaluation is complete.
@@ -21,6 +22,8 @@ LESIONS_FILE = "lesions.csv"
 CURVES_FILE = "curves.csv"
 HISTORY_FILE = "history.csv"
 SUMMARY_FILE = "summary.json"
+# Of per_patient.csv, where each subject has a model of its own.
+MODEL_COLUMN = "model"
 # There while files are moved into place: lists what is an evaluation's own.
 JOURNAL_FILE = ".unfinished-evaluation.json"
 PICTURES_FOLDER = "pictures"
@@ -28,4 +31,5 @@ PREDICTIONS_FOLDER = "predictions"
 
 MASK_SUFFIX = "_mask.nii.gz"
 PROBABILITY_SUFFIX = "_probability.nii.gz"
+UNCERTAINTY_SUFFIX = "_uncertainty.nii.gz"
 PICTURE_SUFFIX = ".png"

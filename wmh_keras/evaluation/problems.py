@@ -92,12 +92,23 @@ def listed(names: Sequence[str], separator: str = ",") -> str:
     return f"{text}{separator.removeprefix(',')} and {more} more"
 
 
-def raise_problems(problems: Sequence[Problem]) -> None:
-    """Raises a UserError that lists all problems, if there are any."""
+def raise_problems(
+    problems: Sequence[Problem], *, skipping: bool = False
+) -> None:
+    """Raises a UserError that lists all problems, if there are any.
+
+    Args:
+        problems: what cannot be evaluated.
+        skipping: it was to be skipped, but nothing else is left.
+    """
     if problems:
+        way_out = (
+            "Put them right: nothing is left without them."
+            if skipping
+            else "Put them right, or go on without them with --skip_invalid."
+        )
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise UserError(
             f"{len(problems)} volumes or files cannot be evaluated; no results "
-            f"were written:\n{lines}\n"
-            "Put them right, or go on without them with --skip_invalid."
+            f"were written:\n{lines}\n{way_out}"
         )

@@ -37,23 +37,49 @@ class ModelRequest:
 
     Attributes:
         data_dir: the prepared data.
-        model: work folder or model folder.
+        models: work folders or model folders; several are an ensemble.
         split: a split, several joined by "+"; None takes the subjects
             wherever they are stored.
         subjects: only these; None for all.
-        threshold: None takes the model's.
-        min_lesion_mm3: None takes the model's.
+        threshold: None takes the models'.
+        min_lesion_mm3: None takes the models'.
+        test_time_flips: one of `inference.flips.FLIPS`.
         save_predictions: whether to write masks and probability maps.
-        rules: how it is scored; `min_lesion_mm3` and the model decide on the
-            smallest lesion.
+        rules: how it is scored; `min_lesion_mm3` and the models decide on
+            the smallest lesion.
     """
 
     data_dir: Path
-    model: Path
+    models: tuple[Path, ...]
     split: str | None = "test"
     subjects: tuple[str, ...] | None = None
     threshold: float | None = None
     min_lesion_mm3: float | None = None
+    test_time_flips: str = "none"
+    save_predictions: bool = False
+    rules: Rules = DEFAULT_RULES
+
+
+@dataclasses.dataclass(frozen=True)
+class OutOfFoldRequest:
+    """Evaluate every subject by the model of a cross-validation's fold.
+
+    Attributes:
+        data_dir: the prepared data.
+        fold_models: table of subjects and their models.
+        threshold: None takes that of the models, which have to agree.
+        min_lesion_mm3: likewise.
+        test_time_flips: one of `inference.flips.FLIPS`.
+        save_predictions: whether to write masks and probability maps.
+        rules: how it is scored; `min_lesion_mm3` and the models decide on
+            the smallest lesion.
+    """
+
+    data_dir: Path
+    fold_models: Path
+    threshold: float | None = None
+    min_lesion_mm3: float | None = None
+    test_time_flips: str = "none"
     save_predictions: bool = False
     rules: Rules = DEFAULT_RULES
 

@@ -27,15 +27,21 @@ from data_prep.files import (
     write_json,
 )
 from data_prep.version import installed_versions
-from wmh_keras.evaluation import layout, results, rows
+from wmh_keras.evaluation import layout, results
 from wmh_keras.evaluation.cohort import CohortSummary
 from wmh_keras.evaluation.problems import Outcome
+from wmh_keras.evaluation.rows import (
+    class_rows,
+    curve_rows,
+    lesion_rows,
+    patient_rows,
+)
 
 _TABLES = (
-    (layout.PER_PATIENT_FILE, results.COLUMNS, rows.patient_rows),
-    (layout.CLASSES_FILE, results.CLASS_COLUMNS, rows.class_rows),
-    (layout.LESIONS_FILE, results.LESION_COLUMNS, rows.lesion_rows),
-    (layout.CURVES_FILE, results.CURVE_COLUMNS, rows.curve_rows),
+    (layout.PER_PATIENT_FILE, results.COLUMNS, patient_rows),
+    (layout.CLASSES_FILE, results.CLASS_COLUMNS, class_rows),
+    (layout.LESIONS_FILE, results.LESION_COLUMNS, lesion_rows),
+    (layout.CURVES_FILE, results.CURVE_COLUMNS, curve_rows),
 )
 
 
@@ -66,10 +72,7 @@ def check_place(
         return
     if summary.exists():
         earlier = read_json(summary)
-        same = isinstance(earlier, dict) and nan_to_none(
-            dict(evaluated)
-        ) == earlier.get("evaluated")
-        if not same:
+        if not _is_same(earlier, evaluated):
             raise UserError(
                 f"{folder}: holds the results of another evaluation "
                 f"({_differences(earlier, evaluated)}); choose another "
@@ -83,6 +86,26 @@ def check_place(
             "evaluation; choose another --output_dir, or write beside it (and "
             "replace files of the same name) with --overwrite"
         )
+
+
+def holds(output_dir: str | os.PathLike, evaluated: Mapping[str, Any]) -> bool:
+    """Whether a finished evaluation of just this is there.
+
+    Args:
+        output_dir: the folder.
+        evaluated: what would be evaluated, as JSON types.
+    """
+    try:
+        earlier = read_json(Path(output_dir) / layout.SUMMARY_FILE)
+    except UserError:
+        return False
+    return _is_same(earlier, evaluated)
+
+
+def _is_same(earlier: object, evaluated: Mapping[str, Any]) -> bool:
+    return isinstance(earlier, dict) and (
+        nan_to_none(dict(evaluated)) == earlier.get("evaluated")
+    )
 
 
 def _present(folder: Path) -> set[str]:
@@ -145,6 +168,7 @@ def write_results(
     paths: Mapping[str, str],
     history: Path | None = None,
     keep_predictions: bool = False,
+    model_of: Mapping[str, str] | None = None,
 ) -> None:
     """Completes the stage and moves it into place.
 
@@ -160,13 +184,18 @@ def write_results(
         history: table of the model's training, which is copied.
         keep_predictions: leaves predictions of the same evaluation where the
             stage has none.
+        model_of: name of the model by subject, where several took part; it
+            becomes the last column of per_patient.csv.
     """
     for name, columns, rows_of in _TABLES:
-        write_csv(
-            stage / name,
-            columns,
-            (row for result in outcome.results for row in rows_of(result)),
-        )
+        rows = (row for result in outcome.results for row in rows_of(result))
+        if name == layout.PER_PATIENT_FILE and model_of is not None:
+            columns = (*columns, layout.MODEL_COLUMN)
+            rows = (
+                {**row, layout.MODEL_COLUMN: model_of[row["subject_id"]]}
+                for row in rows
+            )
+        write_csv(stage / name, columns, rows)
     if history is not None:
         shutil.copyfile(history, stage / layout.HISTORY_FILE)
     content = {

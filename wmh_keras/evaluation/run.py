@@ -1,18 +1,20 @@
 """A whole evaluation: from what the user asked for to what was written."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.errors import UserError
 from data_prep.program import progress
-from wmh_keras.datasets import (
-    PreparedData,
-    open_prepared_data,
-)
+from wmh_keras.datasets import open_prepared_data
 from wmh_keras.evaluation import layout, results_folder
 from wmh_keras.evaluation.cohort import summarize_cohort
+from wmh_keras.evaluation.evaluated_models import (
+    describe_model_evaluation,
+    find_history,
+    with_settings,
+)
 from wmh_keras.evaluation.from_files import (
     MaskValues,
     check_pairs,
@@ -30,7 +32,7 @@ from wmh_keras.evaluation.request import (
 )
 from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.training_overlap import find_training_overlap
-from wmh_keras.inference import postprocess
+from wmh_keras.inference.ensemble import channels_of
 from wmh_keras.model_info import ModelInfo
 
 if TYPE_CHECKING:
@@ -85,12 +87,12 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
             values=values,
             rules=request.rules,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
         )
         outcome = dataclasses.replace(
             outcome, problems=(*matching.problems, *outcome.problems)
         )
-        return _finish(
+        return finish(
             outcome, output, stage, request.rules, evaluated=evaluated, paths={}
         )
 
@@ -109,53 +111,53 @@ def _check_apart(request: FilesRequest, output_dir: Path) -> None:
 def evaluate_model(
     request: ModelRequest,
     output: Output,
-    info: ModelInfo,
-    load_segmenter: "Callable[[ModelInfo], Segmenter]",
+    infos: Sequence[ModelInfo],
+    load_segmenter: "Callable[[Sequence[ModelInfo]], Segmenter]",
 ) -> Evaluation:
-    """Evaluates a model on a prepared data set and writes the results.
+    """Evaluates a model, or an ensemble, and writes the results.
 
     Args:
-        request: which volumes, and where the model's own settings do not
-            count.
+        request: which volumes of a prepared data set, and where the models'
+            own settings do not count.
         output: where the results go.
-        info: what the model is.
-        load_segmenter: called once, with `info` as the request changes it,
+        infos: what the models are; several are an ensemble.
+        load_segmenter: called once, with `infos` as the request changes them,
             when everything else has been checked; only then is Keras needed.
 
     Raises:
-        UserError: no such data, split or subject, a setting out of its
-            range, or volumes that cannot be evaluated, all of them named.
+        UserError: no such data, split or subject, a setting out of its range
+            or on which the models differ, images that the data does not hold,
+            or volumes that cannot be evaluated, all of them named.
     """
     data = open_prepared_data(request.data_dir)
-    data.check_channels(info.preprocess.channels)
+    channels = channels_of(infos)
+    data.check_channels(channels)
     records = data.select(request.split, request.subjects)
-    info = _with_overrides(info, request)
+    evaluated = describe_model_evaluation(request, infos, seed=output.seed)
+    infos = with_settings(infos, request)
     rules = dataclasses.replace(
-        request.rules, min_lesion_mm3=info.min_lesion_mm3
+        request.rules, min_lesion_mm3=infos[0].min_lesion_mm3
     )
-    evaluated = {
-        **_describe_model_evaluation(request, data, info, rules),
-        "seed": output.seed,
-    }
     results_folder.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
-    overlap = find_training_overlap(info, data, records)
-    segmenter = load_segmenter(info)
+    overlap = find_training_overlap(infos, data, records)
+    segmenter = load_segmenter(infos)
     predictions = layout.PREDICTIONS_FOLDER
     with results_folder.staging_folder(output.output_dir) as stage:
         outcome = evaluate_volumes(
-            data.read_volumes(records, info.preprocess.channels),
+            data.read_volumes(records, channels),
             segmenter,
             rules=rules,
             records=records,
+            channels=channels,
             num_workers=output.num_workers,
-            pictures_dir=_pictures_dir(stage, output),
+            pictures_dir=pictures_folder(stage, output),
             predictions_dir=(
                 stage / predictions if request.save_predictions else None
             ),
         )
-        return _finish(
+        return finish(
             dataclasses.replace(
                 outcome, warnings=(*overlap, *outcome.warnings)
             ),
@@ -165,13 +167,13 @@ def evaluate_model(
             evaluated=evaluated,
             paths={
                 "data_dir": str(request.data_dir),
-                "model": str(request.model),
+                "model": "; ".join(map(str, request.models)),
             },
-            history=_find_history(info),
+            history=find_history(infos),
         )
 
 
-def _finish(
+def finish(
     outcome: Outcome,
     output: Output,
     stage: Path,
@@ -180,9 +182,25 @@ def _finish(
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
     history: Path | None = None,
+    model_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
+    """Sums up what came of an evaluation, and writes it.
+
+    Args:
+        outcome: of all volumes.
+        output: where the results go.
+        stage: from `results_folder.staging_folder`.
+        rules: how the volumes were scored.
+        evaluated: what decides the numbers.
+        paths: where it was read from.
+        history: of the model's training, where it is known.
+        model_of: name of the model by subject, where several took part.
+
+    Raises:
+        UserError: volumes that could not be evaluated, all of them named.
+    """
     if not output.skip_invalid or not outcome.results:
-        raise_problems(outcome.problems)
+        raise_problems(outcome.problems, skipping=output.skip_invalid)
     # One order, wherever the volumes come from: tables can then be compared.
     rows = sorted(outcome.results, key=lambda result: result.key.identity)
     outcome = dataclasses.replace(outcome, results=tuple(rows))
@@ -196,57 +214,11 @@ def _finish(
         paths=paths,
         history=history,
         keep_predictions=not output.overwrite,
+        model_of=model_of,
     )
     return Evaluation(output.output_dir, outcome, summary, rules)
 
 
-def _with_overrides(info: ModelInfo, request: ModelRequest) -> ModelInfo:
-    changes = {
-        name: getattr(request, name)
-        for name in ("threshold", "min_lesion_mm3")
-        if getattr(request, name) is not None
-    }
-    info = dataclasses.replace(info, **changes)
-    try:
-        postprocess.check_threshold(info.threshold)
-        postprocess.check_min_lesion_mm3(info.min_lesion_mm3)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    return info
-
-
-def _describe_model_evaluation(
-    request: ModelRequest, data: PreparedData, info: ModelInfo, rules: Rules
-) -> dict[str, Any]:
-    """What decides the numbers, as JSON types; no paths."""
-    model = info.to_json()
-    return {
-        "kind": "model",
-        "data_identity": data.identity,
-        "split": request.split,
-        "subjects": sorted(request.subjects) if request.subjects else None,
-        "model": {
-            name: model[name]
-            for name in (
-                "network",
-                "network_arguments",
-                "preprocess",
-                "data_identity",
-                "files",
-            )
-        },
-        "threshold": info.threshold,
-        "rules": rules.to_json(),
-    }
-
-
-def _pictures_dir(stage: Path, output: Output) -> Path | None:
+def pictures_folder(stage: Path, output: Output) -> Path | None:
+    """Where pictures are drawn; None where none are wanted."""
     return stage / layout.PICTURES_FOLDER if output.pictures else None
-
-
-def _find_history(info: ModelInfo) -> Path | None:
-    """The table of the training, where the model lies in its work folder."""
-    if info.folder is None:
-        return None
-    history = info.folder.parent / layout.HISTORY_FILE
-    return history if history.is_file() else None

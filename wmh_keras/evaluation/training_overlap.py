@@ -1,4 +1,4 @@
-"""Whether a model is evaluated on subjects that it has seen."""
+"""Whether models are evaluated on subjects that they have seen."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,42 @@ from wmh_keras.model_info import ModelInfo, subject_digest
 
 
 def find_training_overlap(
-    info: ModelInfo, data: PreparedData, records: Sequence[VolumeRecord]
+    infos: Sequence[ModelInfo],
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
 ) -> tuple[str, ...]:
-    """Warns where a model is evaluated on subjects that it has seen.
+    """Warns where models are evaluated on subjects that they have seen.
 
     Fitted or validated on: both make the scores too good. In another data
     set than the model's, equal ids may be other people, and the warning says
     so.
 
     Args:
-        info: the model, which knows its subjects by their digests.
+        infos: the models, which know their subjects by their digests.
         data: where the volumes come from.
         records: the evaluated volumes.
 
     Returns:
-        At most one warning; empty where no id has been seen.
+        At most one warning a model; empty where no id has been seen.
     """
+    return tuple(
+        warning
+        for info in infos
+        for warning in _overlap_of(
+            info,
+            data,
+            records,
+            "the model" if len(infos) == 1 else f"the model {info.folder}",
+        )
+    )
+
+
+def _overlap_of(
+    info: ModelInfo,
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
+    name: str,
+) -> tuple[str, ...]:
     seen = set(info.seen_subjects)
     subjects = sorted(
         {r.subject_id for r in records if subject_digest(r.subject_id) in seen}
@@ -35,5 +55,5 @@ def find_training_overlap(
         consequence += ", unless other people bear the same ids here"
     return (
         f"{len(subjects)} of the evaluated subjects ({shown}) were in the "
-        f"training or validation of the model: {consequence}",
+        f"training or validation of {name}: {consequence}",
     )

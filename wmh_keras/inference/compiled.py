@@ -23,11 +23,13 @@ def compile_probability(model: keras.Model) -> PredictBatch:
     applied once, in float32, whatever precision the network computes in.
 
     Args:
-      model: (b, h, w, c) in, logits (b, h, w, 1) out.
+      model: (b, h, w, c) in, logits (b, h, w, 1) out; or (b, d, h, w, c) in,
+        logits (b, d, h, w, 1) out.
 
     Returns:
-      A function (b, h, w, c) float32 -> (b, h, w) float32. It compiles for
-      every new shape, so callers keep to one.
+      A function from the input, float32, to float32 probabilities of the
+      same shape without the channels. It compiles for every new shape, so
+      callers keep to one.
 
     Raises:
       ValueError: Keras runs on a backend other than JAX and TensorFlow.
@@ -44,7 +46,7 @@ def round_up_to_devices(batch_size: int) -> int:
     """Returns the smallest batch size from here on that all devices share.
 
     Args:
-      batch_size: the wanted number of slices, at least 1.
+      batch_size: the wanted number of slices or tiles, at least 1.
 
     Returns:
       `batch_size` itself without a `keras.distribution`, else the next

@@ -1,13 +1,12 @@
 """The one door from a FLAIR volume to its probability map and mask."""
 
 import dataclasses
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from data_prep.errors import UserError
+from data_prep.errors import UserError, VolumeError
 from data_prep.preprocess import (
     PreparedVolume,
     PreprocessConfig,
@@ -15,17 +14,13 @@ from data_prep.preprocess import (
     volume_to_slices,
 )
 from data_prep.volume import Volume
-from wmh_keras import artifacts
 from wmh_keras.inference import postprocess
-from wmh_keras.inference.batching import fixed_batches
-from wmh_keras.inference.compiled import (
-    compile_probability,
-    round_up_to_devices,
-)
+from wmh_keras.inference.compiled import round_up_to_devices
+from wmh_keras.inference.moments import Moments
+from wmh_keras.inference.predictor import Predictor, make_predictor
+from wmh_keras.inference.progress import OnProgress, part_of
 
 BATCH_SIZE = 8
-
-OnProgress = Callable[[float], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +31,15 @@ class Segmentation:
       probability: (x, y, z) float32, 0 to 1, on the native grid.
       mask: (x, y, z) uint8, 1 where a lesion is.
       warnings: what the user should know about this volume.
+      disagreement: (x, y, z) float32, 0 to 0.5: the population standard
+        deviation of the n members' probabilities on the native grid,
+        sqrt(Σ (pᵢ - mean)² / n); None of a single network.
     """
 
     probability: np.ndarray
     mask: np.ndarray
     warnings: tuple[str, ...] = ()
+    disagreement: np.ndarray | None = None
 
 
 class Segmenter:
@@ -51,31 +50,39 @@ class Segmenter:
     built on a network that is being trained: every call uses the weights of
     that moment.
 
+    Networks of slices and of patches may be mixed, and prepared differently:
+    they meet on the native grid, where each network has one vote.
+
     Attributes:
+      channels: roles of the images that a volume has to have, the FLAIR
+        first.
       threshold: probability from which on a voxel is a lesion.
       min_lesion_mm3: smaller lesions are removed; 0 keeps all.
-      batch_size: slices in a batch. It decides speed and memory; results
-        differ by float32 rounding alone.
+      batch_size: slices in a batch, a multiple of the devices.
     """
 
     def __init__(
         self,
         models: Sequence[keras.Model],
-        preprocess: PreprocessConfig,
+        preprocess: PreprocessConfig | Sequence[PreprocessConfig],
         *,
         threshold: float = 0.5,
         min_lesion_mm3: float = 0.0,
         batch_size: int = BATCH_SIZE,
+        flips: str = "none",
     ) -> None:
         """Takes the networks; compiling waits for the first volume.
 
         Args:
-          models: networks that give logits (b, h, w, 1); their probabilities
-            are averaged.
-          preprocess: how their training data was prepared.
+          models: networks that give logits, 2-D or 3-D, see `make_predictor`;
+            their probabilities are averaged.
+          preprocess: how their training data was prepared: one for all, or
+            one for each.
           threshold: above 0, at most 1.
           min_lesion_mm3: in mm³, 0 or more.
-          batch_size: at least 1; rounded up to a multiple of the devices.
+          batch_size: slices in a batch, at least 1. It decides speed and
+            memory; results differ by float32 rounding alone.
+          flips: test-time flips, one of `flips.FLIPS`.
 
         Raises:
           ValueError: no network, or a value outside its range.
@@ -86,43 +93,37 @@ class Segmenter:
             raise ValueError(f"batch_size: expected 1 or more: {batch_size}")
         postprocess.check_threshold(threshold)
         postprocess.check_min_lesion_mm3(min_lesion_mm3)
-        self.preprocess = preprocess
         self.threshold = threshold
         self.min_lesion_mm3 = min_lesion_mm3
         self.batch_size = round_up_to_devices(batch_size)
-        self._members = [compile_probability(model) for model in models]
+        if isinstance(preprocess, PreprocessConfig):
+            preprocess = [preprocess] * len(models)
+        # Networks of one preparation share it: it is done once a volume.
+        self._groups: dict[PreprocessConfig, list[Predictor]] = {}
+        for model, config in zip(models, preprocess, strict=True):
+            self._groups.setdefault(config, []).append(
+                make_predictor(
+                    model, config, batch_size=batch_size, flips=flips
+                )
+            )
+        self._num_members = len(models)
+        self.channels = tuple(
+            dict.fromkeys(c for config in self._groups for c in config.channels)
+        )
 
-    @classmethod
-    def from_model(
-        cls,
-        path: str | os.PathLike,
-        threshold: float | None = None,
-        min_lesion_mm3: float | None = None,
-        batch_size: int = BATCH_SIZE,
-    ) -> "Segmenter":
-        """Loads a saved model.
-
-        Args:
-          path: a work folder or a model folder.
-          threshold: instead of the model's own, where given.
-          min_lesion_mm3: likewise.
-          batch_size: slices in a batch.
+    @property
+    def preprocess(self) -> PreprocessConfig:
+        """How volumes are prepared.
 
         Raises:
-          UserError: there is no model, or its files are damaged.
+          ValueError: the networks need different preparations.
         """
-        info = artifacts.read_model_info(path)
-        return cls(
-            artifacts.load_models(info),
-            info.preprocess,
-            threshold=info.threshold if threshold is None else threshold,
-            min_lesion_mm3=(
-                info.min_lesion_mm3
-                if min_lesion_mm3 is None
-                else min_lesion_mm3
-            ),
-            batch_size=batch_size,
-        )
+        if len(self._groups) > 1:
+            raise ValueError(
+                "expected networks of one preparation, received "
+                f"{len(self._groups)}: they meet on the native grid alone"
+            )
+        return next(iter(self._groups))
 
     def predict_slices(
         self, slices: np.ndarray, on_progress: OnProgress | None = None
@@ -138,27 +139,25 @@ class Segmenter:
 
         Raises:
           UserError: a network gave NaN or infinity.
-          ValueError: the slices have other dimensions.
+          ValueError: the slices have other dimensions, or the networks need
+            different preparations.
         """
-        total = np.zeros(slices.shape[:3], np.float32)
-        first = 0
-        # No larger than the volume, however large a batch was allowed.
-        batch_size = min(self.batch_size, round_up_to_devices(len(slices)))
-        for batch, count in fixed_batches(slices, max(batch_size, 1)):
-            for predict in self._members:
-                total[first : first + count] += predict(batch)[:count]
-            first += count
-            if on_progress is not None:
-                on_progress(first / len(slices))
-        probability = total / np.float32(len(self._members))
-        _check_finite(probability)
-        return probability
+        moments = Moments()
+        for done, predict in enumerate(self._groups[self.preprocess]):
+            moments.add(
+                _probabilities(
+                    predict,
+                    slices,
+                    part_of(on_progress, done, self._num_members),
+                )
+            )
+        return moments.mean
 
     def predict_volume(self, images: Sequence[Volume]) -> np.ndarray:
         """Computes the probability map on a volume's own grid.
 
         Args:
-          images: one volume a channel, the FLAIR first, all on one grid.
+          images: one volume for each of `channels`, all on one grid.
 
         Returns:
           (x, y, z) float32, 0 to 1.
@@ -167,7 +166,7 @@ class Segmenter:
           VolumeError: the volumes cannot be prepared.
           UserError: a network gave NaN or infinity.
         """
-        return self._predict_prepared(self._prepare(images))
+        return self.segment(images).probability
 
     def segment(
         self,
@@ -177,7 +176,7 @@ class Segmenter:
         """Finds the lesions of one subject.
 
         Args:
-          images: one volume a channel, the FLAIR first, all on one grid.
+          images: one volume for each of `channels`, all on one grid.
           on_progress: called after each batch with the share that is done.
 
         Returns:
@@ -188,12 +187,32 @@ class Segmenter:
           VolumeError: the volumes cannot be prepared.
           UserError: a network gave NaN or infinity.
         """
-        prepared = self._prepare(images)
-        probability = self._predict_prepared(prepared, on_progress)
+        if len(images) != len(self.channels):
+            raise VolumeError(
+                f"expected {len(self.channels)} images "
+                f"({', '.join(self.channels)}), received {len(images)}"
+            )
+        by_role = dict(zip(self.channels, images, strict=True))
+        moments, warnings, done = Moments(), [], 0
+        for config, predictors in self._groups.items():
+            prepared = volume_to_slices(
+                [by_role[role] for role in config.channels], config
+            )
+            warnings += prepared.warnings
+            for predict in predictors:
+                progress = part_of(on_progress, done, self._num_members)
+                moments.add(_on_native_grid(predict, prepared, progress))
+                done += 1
+        # Rounding may leave the range; the maps that were averaged do not.
+        probability = np.clip(moments.mean, 0, 1, out=moments.mean)
+        disagreement = moments.standard_deviation()
         return Segmentation(
             probability=probability,
             mask=self.mask_from(probability, images[0].voxel_mm3),
-            warnings=tuple(prepared.warnings),
+            warnings=tuple(dict.fromkeys(warnings)),
+            disagreement=(
+                None if disagreement is None else np.clip(disagreement, 0, 0.5)
+            ),
         )
 
     def mask_from(
@@ -213,22 +232,24 @@ class Segmenter:
             mask, voxel_mm3, self.min_lesion_mm3
         )
 
-    def _prepare(self, images: Sequence[Volume]) -> PreparedVolume:
-        return volume_to_slices(images, self.preprocess)
 
-    def _predict_prepared(
-        self, prepared: PreparedVolume, on_progress: OnProgress | None = None
-    ) -> np.ndarray:
-        slices = self.predict_slices(prepared.slices, on_progress)
-        probability = slices_to_volume(slices, prepared.geometry)
-        # Interpolation may leave the range by a rounding error.
-        return np.clip(probability, 0, 1, dtype=np.float32)
+def _on_native_grid(
+    predict: Predictor, prepared: PreparedVolume, on_progress: OnProgress | None
+) -> np.ndarray:
+    slices = _probabilities(predict, prepared.slices, on_progress)
+    probability = slices_to_volume(slices, prepared.geometry)
+    # Interpolation may leave the range by a rounding error.
+    return np.clip(probability, 0, 1, dtype=np.float32)
 
 
-def _check_finite(probability: np.ndarray) -> None:
+def _probabilities(
+    predict: Predictor, slices: np.ndarray, on_progress: OnProgress | None
+) -> np.ndarray:
+    probability = predict(slices, on_progress)
     count = probability.size - int(np.isfinite(probability).sum())
     if count:
         raise UserError(
             f"the network gave {count} probabilities that are no number: its "
             f"weights are damaged or training diverged; use another model"
         )
+    return probability

@@ -1,5 +1,6 @@
 """Layers that several networks are made of, and checks of their arguments."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -7,9 +8,11 @@ import keras
 # Wide enough for any published network; keeps a damaged or hostile model.json
 # from asking for more memory than a machine has.
 MAX_FILTERS = 2048
+MAX_FILTERS_3D = 1024  # a kernel has three times the weights
 MAX_LEVELS = 8
 MAX_CHANNELS = 64
 MAX_SIDE = 4096
+MAX_PATCH_VOXELS = 1 << 24
 # Of the moving statistics, which inference uses. With Keras's 0.99 they lag a
 # hundred steps behind the weights: a few epochs of a small data set.
 _MOMENTUM = 0.9
@@ -34,11 +37,27 @@ def double_convolution(
         x = keras.layers.Conv2D(
             filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
         )(x)
-        x = keras.layers.BatchNormalization(
-            momentum=_MOMENTUM, dtype=dtype, name=f"{prefix}_norm"
-        )(x)
-        x = keras.layers.ReLU(dtype=dtype, name=f"{prefix}_relu")(x)
+        x = norm_relu(x, name=prefix, dtype=dtype)
     return x
+
+
+def norm_relu(
+    x: keras.KerasTensor, *, name: str, dtype: str
+) -> keras.KerasTensor:
+    """Applies batch normalisation, then ReLU.
+
+    Args:
+      x: (b, …, c) features, of slices or of volumes.
+      name: Prefix of the names of the two layers.
+      dtype: Keras dtype policy of the layers.
+
+    Returns:
+      Features of the same shape.
+    """
+    x = keras.layers.BatchNormalization(
+        momentum=_MOMENTUM, dtype=dtype, name=f"{name}_norm"
+    )(x)
+    return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
 
 def check_whole_number(name: str, value: object, maximum: int) -> int:
@@ -56,11 +75,25 @@ def check_whole_number(name: str, value: object, maximum: int) -> int:
     return value
 
 
-def check_filters(filters: object) -> tuple[int, ...]:
+def check_boolean(name: str, value: object) -> bool:
+    """Returns value when it is True or False.
+
+    Raises:
+      ValueError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected true or false, received {value!r}")
+    return value
+
+
+def check_filters(
+    filters: object, maximum: int = MAX_FILTERS
+) -> tuple[int, ...]:
     """Returns the filters of each level as a tuple.
 
     Raises:
-      ValueError: Not a sequence of 1 to MAX_LEVELS whole numbers.
+      ValueError: Not a sequence of 1 to MAX_LEVELS whole numbers up to
+        maximum.
     """
     if not isinstance(filters, Sequence) or isinstance(filters, str):
         raise ValueError(
@@ -73,7 +106,7 @@ def check_filters(filters: object) -> tuple[int, ...]:
             f"{len(filters)}: {filters!r}"
         )
     return tuple(
-        check_whole_number("filters", number, MAX_FILTERS) for number in filters
+        check_whole_number("filters", number, maximum) for number in filters
     )
 
 
@@ -96,3 +129,41 @@ def check_side(side: object, multiple_of: int) -> int | None:
             f"poolings halves it), received {value}"
         )
     return value
+
+
+def check_patch_shape(
+    patch_shape: object, multiples_of: Sequence[int]
+) -> tuple[int, int, int]:
+    """Returns depth, height and width of a patch in voxels.
+
+    Args:
+      patch_shape: Three whole numbers (d, h, w).
+      multiples_of: What the poolings of the network divide each by.
+
+    Raises:
+      ValueError: Not three whole numbers in range, not multiples, or more
+        than MAX_PATCH_VOXELS together.
+    """
+    is_sequence = isinstance(patch_shape, Sequence)
+    if not is_sequence or isinstance(patch_shape, str) or len(patch_shape) != 3:
+        raise ValueError(
+            "patch_shape: expected depth, height and width such as "
+            f"(16, 128, 128), received {patch_shape!r}"
+        )
+    shape = tuple(
+        check_whole_number("patch_shape", number, MAX_SIDE)
+        for number in patch_shape
+    )
+    pairs = zip(shape, multiples_of, strict=True)
+    if any(number % multiple for number, multiple in pairs):
+        raise ValueError(
+            "patch_shape: expected multiples of "
+            f"{', '.join(map(str, multiples_of))} (each of the poolings "
+            f"halves it), received {', '.join(map(str, shape))}"
+        )
+    if math.prod(shape) > MAX_PATCH_VOXELS:
+        raise ValueError(
+            f"patch_shape: expected at most {MAX_PATCH_VOXELS:,} voxels, "
+            f"received {math.prod(shape):,}"
+        )
+    return shape

@@ -1,7 +1,7 @@
 """What makes an output folder a BIDS derivative: description and sidecars."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,8 @@ from data_prep.cases.listing import PROGRAM_NAME, is_own_folder
 from data_prep.errors import UserError
 from data_prep.files import write_json, write_text
 from data_prep.version import __version__
+from wmh_keras.inference.ensemble import model_identity
+from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Settings
 
@@ -75,18 +77,54 @@ def write_description(
     write_text(root / ".bidsignore", "\n".join(_IGNORED) + "\n")
 
 
-def write_sidecars(
-    job: Job, settings: Settings, model: Mapping[str, Any]
-) -> None:
-    """Writes the JSON beside mask and probability map.
+def describe_models(infos: Sequence[ModelInfo], flips: str) -> dict[str, Any]:
+    """Says what is known of the models, for the sidecars.
 
-    Both lie on the FLAIR's own grid, so that the FLAIR is the spatial
+    Args:
+      infos: the models, at least one.
+      flips: the test-time flips.
+
+    Returns:
+      JSON values: of one model its own, of several a list under "Ensemble".
+    """
+    each = [
+        {
+            "Network": info.network,
+            "DataIdentity": info.data_identity,
+            "Versions": dict(info.versions),
+        }
+        for info in infos
+    ]
+    described = each[0]
+    if len(infos) > 1:
+        named = zip(infos, each, strict=True)
+        described = {
+            "Ensemble": [
+                {"Identity": model_identity(i), **about} for i, about in named
+            ]
+        }
+    if flips != "none":
+        described["TestTimeFlips"] = flips
+    return described
+
+
+def write_sidecars(
+    job: Job,
+    settings: Settings,
+    model: Mapping[str, Any],
+    *,
+    has_uncertainty: bool = False,
+) -> None:
+    """Writes the JSON beside mask, probability map and uncertainty.
+
+    All lie on the FLAIR's own grid, so that the FLAIR is the spatial
     reference.
 
     Args:
       job: of a BIDS data set, with sidecars planned.
       settings: what decided the result.
       model: what is known of the model, as JSON values.
+      has_uncertainty: whether the map of an ensemble's disagreement is there.
     """
     relative = [job.case.relative_path, *relative_channels(job.case).values()]
     source, *others = (
@@ -98,7 +136,7 @@ def write_sidecars(
         "Label": "WMH",
         "Model": {"Identity": settings.model, **model},
     }
-    mask, probability = job.outputs.sidecars
+    mask, probability, uncertainty = job.outputs.sidecars
     write_json(
         mask,
         {
@@ -118,6 +156,17 @@ def write_sidecars(
             **common,
         },
     )
+    if has_uncertainty:
+        write_json(
+            uncertainty,
+            {
+                "Description": "Disagreement of an ensemble, no probability: "
+                "the population standard deviation of its members' "
+                "probabilities of white matter hyperintensity, 0 to 0.5",
+                "Manual": False,
+                **common,
+            },
+        )
 
 
 def _relative_uri(target: Path, start: Path) -> str:

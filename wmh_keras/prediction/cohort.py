@@ -67,7 +67,7 @@ def _predict_all(
     jobs: Sequence[Job], segmenter: "Segmenter", run: RunInfo
 ) -> list[Record]:
     done = []
-    channels = segmenter.preprocess.channels
+    channels = segmenter.channels
     with _Progress(len(jobs)) as progress:
         for index, (job, pending) in enumerate(_read_ahead(jobs, channels)):
             try:

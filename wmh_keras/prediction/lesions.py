@@ -23,6 +23,8 @@ LESION_COLUMNS = (
     "side",
     "mean_probability",
 )
+# Of an ensemble alone.
+DISAGREEMENT_COLUMN = "mean_disagreement"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Lesion:
       size_class: "small", "medium" or "large".
       side: "left" or "right", the patient's, or "both".
       mean_probability: over its voxels.
+      mean_disagreement: of an ensemble's members, over its voxels; None of a
+        single network.
     """
 
     id: int
@@ -47,11 +51,12 @@ class Lesion:
     size_class: str
     side: str
     mean_probability: float
+    mean_disagreement: float | None = None
 
     def to_row(self) -> dict[str, Any]:
-        """Returns the values of `LESION_COLUMNS`, rounded for reading."""
+        """Returns the values of the columns, rounded for reading."""
         x_mm, y_mm, z_mm = (round(value, 2) for value in self.centroid_mm)
-        return {
+        row = {
             "id": self.id,
             "centroid_x_mm": x_mm,
             "centroid_y_mm": y_mm,
@@ -63,10 +68,16 @@ class Lesion:
             "side": self.side,
             "mean_probability": round(self.mean_probability, 4),
         }
+        if self.mean_disagreement is not None:
+            row[DISAGREEMENT_COLUMN] = round(self.mean_disagreement, 4)
+        return row
 
 
 def describe_lesions(
-    mask: np.ndarray, probability: np.ndarray, flair: Volume
+    mask: np.ndarray,
+    probability: np.ndarray,
+    flair: Volume,
+    disagreement: np.ndarray | None = None,
 ) -> list[Lesion]:
     """Lists the lesions of a mask, the largest first.
 
@@ -78,6 +89,7 @@ def describe_lesions(
       mask: (x, y, z), 0 or 1.
       probability: (x, y, z), 0 to 1.
       flair: the image that both belong to; gives affine and head.
+      disagreement: (x, y, z) of an ensemble, or None.
 
     Returns:
       One entry a lesion; none for an empty mask.
@@ -88,6 +100,7 @@ def describe_lesions(
     sizes = found.sizes
     centroids = centroids_mm(found, flair.affine_mm)
     means = found.mean_of(probability)
+    spreads = None if disagreement is None else found.mean_of(disagreement)
     side = sides(found, flair.affine_mm, midline_x_mm(flair))
     # Stable: lesions of equal size stay in the order of their first voxels.
     order = np.argsort(-sizes, kind="stable")
@@ -103,6 +116,9 @@ def describe_lesions(
                 size_class=size_class(volume_mm3),
                 side=side[index],
                 mean_probability=float(means[index]),
+                mean_disagreement=(
+                    None if spreads is None else float(spreads[index])
+                ),
             )
         )
     return lesions

@@ -24,7 +24,10 @@ class ScanOutputs:
       lesions: CSV, one row a lesion.
       overview: PNG of slices with the outline.
       record: JSON that is written last and says that the rest is complete.
-      sidecars: JSON beside mask and probability; BIDS only.
+      uncertainty: float32 NIfTI, how far the members of an ensemble
+        disagree. Of a single network there is none, and one of an earlier
+        run is removed.
+      sidecars: JSON beside mask, probability and uncertainty; BIDS only.
       flair: where the FLAIR is copied to, on whose grid the mask is; None
         where the user has it already (all but converted DICOM).
     """
@@ -35,17 +38,24 @@ class ScanOutputs:
     lesions: Path
     overview: Path
     record: Path
+    uncertainty: Path
     sidecars: tuple[Path, ...] = ()
     flair: Path | None = None
 
     @property
+    def of_ensembles(self) -> tuple[Path, ...]:
+        """What only an ensemble has: the map of its disagreement."""
+        return (self.uncertainty, *self.sidecars[2:])
+
+    @property
     def results(self) -> tuple[Path, ...]:
-        """Every file but the record."""
+        """Every file but the record, those of an ensemble included."""
         return (
             self.mask,
             self.probability,
             self.lesions,
             self.overview,
+            self.uncertainty,
             *self.sidecars,
             *([] if self.flair is None else [self.flair]),
         )
@@ -71,6 +81,9 @@ def plan_jobs(
     `a/X.nii.gz` becomes `a/X_mask.nii.gz` and so on. Of a BIDS data set,
     `sub-01_ses-1_FLAIR.nii.gz` becomes `sub-01_ses-1_label-WMH_mask.nii.gz`
     and `…_probseg.nii.gz`, with sidecars, as BIDS derivatives ask for it.
+    BIDS has no suffix for an uncertainty, and a validator would refuse one
+    that it does not know. It says `desc` where one source has several maps of
+    a kind: `…_label-WMH_desc-disagreement_probseg.nii.gz`.
 
     Args:
       cases: with a `relative_path` each.
@@ -106,12 +119,14 @@ def _plain_outputs(case: Case, root: Path) -> ScanOutputs:
         lesions=folder / f"{stem}_lesions.csv",
         overview=folder / f"{stem}_overview.png",
         record=folder / f"{stem}_prediction.json",
+        uncertainty=folder / f"{stem}_uncertainty.nii.gz",
     )
 
 
 def _bids_outputs(case: Case, root: Path) -> ScanOutputs:
     folder, stem = _folder_and_stem(case, root)
     stem = _with_label(re.sub(r"_?FLAIR$", "", stem, flags=re.IGNORECASE))
+    uncertain = _with_description(stem, "disagreement")
     return ScanOutputs(
         folder=folder,
         mask=folder / f"{stem}_mask.nii.gz",
@@ -119,9 +134,11 @@ def _bids_outputs(case: Case, root: Path) -> ScanOutputs:
         lesions=folder / f"{stem}_lesions.csv",
         overview=folder / f"{stem}_overview.png",
         record=folder / f"{stem}_prediction.json",
+        uncertainty=folder / f"{uncertain}_probseg.nii.gz",
         sidecars=(
             folder / f"{stem}_mask.json",
             folder / f"{stem}_probseg.json",
+            folder / f"{uncertain}_probseg.json",
         ),
     )
 
@@ -151,6 +168,13 @@ def _with_label(stem: str) -> str:
     return "_".join([*entities[:place], "label-WMH", *entities[place:]])
 
 
+def _with_description(stem: str, word: str) -> str:
+    """Adds a `desc`, the last entity of BIDS, or puts a word into it."""
+    if re.search(r"_desc-[^_]+$", stem):
+        return stem + word.capitalize()
+    return f"{stem}_desc-{word}"
+
+
 def _check_collisions(jobs: Sequence[Job]) -> None:
     owners: dict[Path, Case] = {}
     inputs = {
@@ -161,13 +185,13 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
         for path in (*job.outputs.results, job.outputs.record):
             if path.resolve() in inputs:
                 problems.append(f"{job.case.flair}: would replace {path}")
-        # The mask stands for all: the paths share folder and stem.
-        owner = owners.setdefault(job.outputs.mask, job.case)
-        if owner is not job.case:
+        shared = [path for path in job.outputs.results if path in owners]
+        if shared:
             problems.append(
-                f"{owner.flair} and {job.case.flair}: both would write "
-                f"{job.outputs.mask}"
+                f"{owners[shared[0]].flair} and {job.case.flair}: both would "
+                f"write {shared[0]}"
             )
+        owners |= dict.fromkeys(job.outputs.results, job.case)
     if problems:
         shown = "\n".join(f"  - {line}" for line in problems[:_MAX_SHOWN])
         if len(problems) > _MAX_SHOWN:

@@ -26,7 +26,8 @@ class Settings:
     """What decides a result, beside the image.
 
     Attributes:
-      model: identity of network, weights and preprocessing.
+      model: identity of networks, weights and preprocessing, of all models
+        of an ensemble, and of the test-time flips.
       threshold: probability from which on a voxel is a lesion.
       min_lesion_mm3: smaller lesions were removed.
     """

@@ -9,14 +9,16 @@ from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.errors import UserError
 from data_prep.files import locked_folder
 from wmh_keras import artifacts, distribution
-from wmh_keras.inference.postprocess import (
-    check_min_lesion_mm3,
-    check_threshold,
+from wmh_keras.inference.ensemble import (
+    as_ensemble,
+    channels_of,
+    common_settings,
+    count_members,
+    ensemble_identity,
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative, records
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
-from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import (
     Record,
@@ -37,11 +39,12 @@ class Request:
 
     Attributes:
       input_path: file, folder, DICOM folder, BIDS data set or manifest.
-      model_path: work folder or model folder.
+      model_paths: work folders or model folders; several are an ensemble.
       output_dir: where the results go.
       series: of a DICOM folder, the series to take.
-      threshold: None takes the model's.
-      min_lesion_mm3: None takes the model's.
+      threshold: None takes the models'.
+      min_lesion_mm3: None takes the models'.
+      test_time_flips: one of `flips.FLIPS`.
       overwrite: do again what is done.
       batch_size: slices in a batch.
       engine: "auto", "jax" or "tensorflow".
@@ -49,11 +52,12 @@ class Request:
     """
 
     input_path: Path
-    model_path: Path
+    model_paths: tuple[Path, ...]
     output_dir: Path
     series: str | None = None
     threshold: float | None = None
     min_lesion_mm3: float | None = None
+    test_time_flips: str = "none"
     overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
@@ -65,7 +69,7 @@ class Plan:
     """What will be done, known before any file is written.
 
     Attributes:
-      info: the model.
+      infos: the models.
       settings: what decides the results.
       is_bids: whether the output becomes a BIDS derivative.
       waiting: the scans to segment.
@@ -73,7 +77,7 @@ class Plan:
       warnings: what was passed over when the images were looked for.
     """
 
-    info: ModelInfo
+    infos: Sequence[ModelInfo]
     settings: Settings
     is_bids: bool
     waiting: Sequence[Job]
@@ -84,7 +88,7 @@ class Plan:
         """Returns lines that list the scans, at most `limit` of them."""
         lines = [
             f"{len(self.waiting)} to segment, {len(self.done)} already done; "
-            f"model {self.settings.model}, threshold "
+            f"{self._describe_models()}, threshold "
             f"{self.settings.threshold:g}, min_lesion_mm3 "
             f"{self.settings.min_lesion_mm3:g}"
         ]
@@ -94,6 +98,11 @@ class Plan:
         if len(entries) > len(entries[:limit]):
             lines.append(f"  … and {len(entries) - limit} more")
         return [*lines, *(f"warning: {text}" for text in self.warnings)]
+
+    def _describe_models(self) -> str:
+        text = f"model {self.settings.model}"
+        members = count_members(self.infos)
+        return text if members == 1 else f"{text} ({members} networks)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,13 +153,15 @@ def plan(request: Request) -> Plan:
       UserError: no usable model; no images; two images with one result; an
         output folder that holds something else.
     """
-    info = artifacts.read_model_info(request.model_path)
-    settings = _settings(request, info)
+    infos = as_ensemble(
+        [artifacts.read_model_info(path) for path in request.model_paths]
+    )
+    settings = _settings(request, infos)
     path = request.input_path.absolute()
     warnings: list[str] = []
     cases = find_images(
         path,
-        channels=info.preprocess.channels,
+        channels=channels_of(infos),
         images=request.images,
         series=request.series,
         warn=warnings.append,
@@ -168,7 +179,7 @@ def plan(request: Request) -> Plan:
     _check_apart(jobs, path, request.output_dir)
     waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
     warnings += warn_of_changed_masks(done)
-    return Plan(info, settings, is_bids, waiting, done, tuple(warnings))
+    return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))
 
 
 def predict(request: Request, planned: Plan) -> Result:
@@ -204,21 +215,18 @@ def _predict(request: Request, planned: Plan) -> list[records.Record]:
     run = RunInfo(
         planned.settings,
         engine,
-        {
-            "Network": planned.info.network,
-            "DataIdentity": planned.info.data_identity,
-            "Versions": dict(planned.info.versions),
-        },
+        bids_derivative.describe_models(planned.infos, request.test_time_flips),
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)
-        from wmh_keras.inference.segmenter import Segmenter
+        from wmh_keras.inference.loading import load_segmenter
 
-        return Segmenter.from_model(
-            request.model_path,
-            planned.settings.threshold,
-            planned.settings.min_lesion_mm3,
-            request.batch_size,
+        return load_segmenter(
+            planned.infos,
+            threshold=planned.settings.threshold,
+            min_lesion_mm3=planned.settings.min_lesion_mm3,
+            batch_size=request.batch_size,
+            flips=request.test_time_flips,
         )
 
     return predict_cohort(
@@ -231,19 +239,17 @@ def _name(job: Job) -> str:
     return f"{source} -> {job.outputs.mask.name}"
 
 
-def _settings(request: Request, info: ModelInfo) -> Settings:
-    threshold, minimum = request.threshold, request.min_lesion_mm3
-    settings = Settings(
-        model=model_identity(info),
-        threshold=info.threshold if threshold is None else threshold,
-        min_lesion_mm3=info.min_lesion_mm3 if minimum is None else minimum,
+def _settings(request: Request, infos: Sequence[ModelInfo]) -> Settings:
+    common = common_settings(
+        infos,
+        threshold=request.threshold,
+        min_lesion_mm3=request.min_lesion_mm3,
     )
-    try:
-        check_threshold(settings.threshold)
-        check_min_lesion_mm3(settings.min_lesion_mm3)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    return settings
+    return Settings(
+        model=ensemble_identity(infos, request.test_time_flips),
+        threshold=common.threshold,
+        min_lesion_mm3=common.min_lesion_mm3,
+    )
 
 
 def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:

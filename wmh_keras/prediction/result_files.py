@@ -37,6 +37,9 @@ def write_results(
 ) -> list[str]:
     """Writes mask, probability map, lesion table and picture.
 
+    Of an ensemble also the map of its disagreement; else one that an earlier
+    run left there is removed, which would be taken for this run's.
+
     Where the image was converted from DICOM, it is kept beside them.
 
     Args:
@@ -52,9 +55,16 @@ def write_results(
     paths = job.outputs
     write_mask(paths.mask, result.mask, flair)
     write_probability(paths.probability, result.probability, flair)
+    columns = lesion_table.LESION_COLUMNS
+    if result.disagreement is None:
+        for path in paths.of_ensembles:
+            path.unlink(missing_ok=True)
+    else:
+        write_probability(paths.uncertainty, result.disagreement, flair)
+        columns = (*columns, lesion_table.DISAGREEMENT_COLUMN)
     write_csv(
         paths.lesions,
-        lesion_table.LESION_COLUMNS,
+        columns,
         [lesion.to_row() for lesion in found],
     )
     tiles = draw_tiles(flair, result.mask)
@@ -73,8 +83,13 @@ def write_results(
     return [base64.b64encode(to_jpeg(tile)).decode("ascii") for tile in small]
 
 
-def file_names(job: Job) -> dict[str, str]:
-    """Returns the names of a scan's results, by what they are."""
+def file_names(job: Job, *, has_uncertainty: bool = False) -> dict[str, str]:
+    """Returns the names of a scan's results, by what they are.
+
+    Args:
+      job: the case and its paths.
+      has_uncertainty: whether the map of an ensemble's disagreement is there.
+    """
     paths = job.outputs
     names = {
         "mask": paths.mask.name,
@@ -82,7 +97,12 @@ def file_names(job: Job) -> dict[str, str]:
         "lesions": paths.lesions.name,
         "overview": paths.overview.name,
     }
-    for number, path in enumerate(paths.sidecars, start=1):
+    sidecars = paths.sidecars
+    if has_uncertainty:
+        names["uncertainty"] = paths.uncertainty.name
+    else:
+        sidecars = [p for p in sidecars if p not in paths.of_ensembles]
+    for number, path in enumerate(sidecars, start=1):
         names[f"sidecar_{number}"] = path.name
     if paths.flair is not None:
         names["flair"] = paths.flair.name

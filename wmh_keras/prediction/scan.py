@@ -135,12 +135,15 @@ def process_scan(
     result = segmenter.segment(scan.images, on_progress)
     flair = scan.images[0]
     found = lesion_table.describe_lesions(
-        result.mask, result.probability, flair
+        result.mask, result.probability, flair, result.disagreement
     )
+    has_uncertainty = result.disagreement is not None
     volume = volume_ml(result.mask, flair.voxel_mm3)
     thumbnails = write_results(job, flair, result, found, volume)
     if job.outputs.sidecars:
-        write_sidecars(job, run.settings, run.model)
+        write_sidecars(
+            job, run.settings, run.model, has_uncertainty=has_uncertainty
+        )
     counts = count_by_class(lesion.volume_mm3 for lesion in found)
     record = dataclasses.replace(
         record,
@@ -155,7 +158,7 @@ def process_scan(
         },
         warnings=list(result.warnings),
         thumbnails=thumbnails,
-        files=file_names(job),
+        files=file_names(job, has_uncertainty=has_uncertainty),
         mask_sha256=sha256_of(job.outputs.mask),
     )
     records.write_record(record)

@@ -44,6 +44,7 @@ _LINKS = {
     "overview": "picture",
     "mask": "mask",
     "probability": "probability",
+    "uncertainty": "uncertainty",
     "lesions": "lesions",
 }
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
-from data_prep.files import read_json, remove_temporaries
+from data_prep.files import read_json, remove_temporaries, sha256_of
+from wmh_keras.evaluation.layout import PER_PATIENT_FILE, SUMMARY_FILE
 
 PAGE_FILE = "report.html"
 RECORD_FILE = "report.json"
@@ -69,6 +70,35 @@ def check_place(
                 f"{folder}: holds a report on other evaluations, ratings or "
                 f"data; {way_out}"
             )
+
+
+def is_current(
+    folder: Path, inputs: Mapping[str, Any], settings: Mapping[str, Any]
+) -> bool:
+    """Whether the report there is on these evaluations as they are now.
+
+    Args:
+        folder: of the report.
+        inputs: the paths that are read, as JSON types.
+        settings: what else decides the report, likewise.
+    """
+    try:
+        record = read_json(folder / RECORD_FILE)
+        found = [entry["sha256"] for entry in record["evaluations"]]
+        now = [digests(Path(path)) for path in inputs["evaluations"]]
+    except (UserError, OSError, KeyError, TypeError):
+        return False
+    return (
+        record.get("inputs") == dict(inputs)
+        and record.get("settings") == dict(settings)
+        and found == now
+    )
+
+
+def digests(evaluation: Path) -> dict[str, str]:
+    """SHA-256 of the files that stand for an evaluation, by name."""
+    names = (SUMMARY_FILE, PER_PATIENT_FILE)
+    return {name: sha256_of(evaluation / name) for name in names}
 
 
 def clear(folder: Path) -> None:

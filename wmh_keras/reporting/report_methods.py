@@ -7,7 +7,7 @@ from wmh_keras.reporting.report_rules import (
     describe_lesion_rule,
     describe_rule,
 )
-from wmh_keras.reporting.study import Study
+from wmh_keras.reporting.study import Study, models_of
 from wmh_keras.reporting.tables.formats import joined, plural
 
 _LIBRARIES = ("keras", "jax", "tensorflow", "numpy", "scipy")
@@ -25,7 +25,9 @@ def methods_paragraphs(study: Study) -> Iterator[str]:
 def _metrics(study: Study) -> str:
     sentences = [
         "Every volume was evaluated on its native grid.",
+        *_averages(study),
         *_binarisations(study),
+        *_cross_validations(study),
         "Voxel-wise precision, recall, Dice and accuracy were computed from "
         "all voxels of a volume.",
     ]
@@ -51,6 +53,26 @@ def _metrics(study: Study) -> str:
     return " ".join(sentences)
 
 
+def _averages(study: Study) -> Iterator[str]:
+    """A sentence for each mean of several networks or mirror images."""
+    for evaluation in study.evaluations:
+        of = []
+        count = len(models_of(evaluation))
+        if count > 1:
+            of.append(f"the networks of {count} models")
+        flips = evaluation.summary["evaluated"].get("test_time_flips")
+        if flips:
+            axes = "left-right"
+            if flips == "all":
+                axes += " and anterior-posterior"
+            of.append(f"the image and its mirror images ({axes})")
+        if of:
+            yield (
+                f"The probabilities of {evaluation.name} are the mean over "
+                f"{joined(of)}."
+            )
+
+
 def _binarisations(study: Study) -> list[str]:
     """A sentence for each way in which masks came about."""
     names: dict[tuple[str, str], list[str]] = {}
@@ -59,6 +81,21 @@ def _binarisations(study: Study) -> list[str]:
     return [
         f"{what.format(models=joined(models))}; {removed}."
         for (what, removed), models in names.items()
+    ]
+
+
+def _cross_validations(study: Study) -> list[str]:
+    """A sentence on models whose patients were predicted out of fold."""
+    names: dict[int, list[str]] = {}
+    for evaluation in study.evaluations:
+        folds = evaluation.summary["evaluated"].get("folds")
+        if folds:
+            names.setdefault(len(folds), []).append(evaluation.name)
+    return [
+        f"{joined(models)}: each patient was predicted by the one of {count} "
+        "cross-validation models that had not seen it in training or "
+        "validation."
+        for count, models in names.items()
     ]
 
 

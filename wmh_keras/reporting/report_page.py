@@ -34,6 +34,8 @@ class FigureEntry:
         caption: below it.
         missing: why it is not there, and what would give it.
         source: a data: URI; "" where it is missing.
+        inches: its width, so that letters have one size all over the page; 0
+            where it is missing.
     """
 
     name: str
@@ -41,6 +43,7 @@ class FigureEntry:
     caption: str
     missing: str
     source: str
+    inches: float
 
 
 def render_report(
@@ -165,7 +168,8 @@ def _render_figure(figure: FigureEntry) -> str:
     return (
         f'<section class="card" id="{name}"><h3>{title}</h3><figure>'
         f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">'
-        f'<img alt="{title}" src="{html.escape(figure.source)}"></div>'
+        f'<img alt="{title}" style="--inches: {figure.inches:g}" '
+        f'src="{html.escape(figure.source)}"></div>'
         f"<figcaption>{html.escape(figure.caption)}</figcaption></figure>"
         f'<p class="files">{files}</p></section>'
     )

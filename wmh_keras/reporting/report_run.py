@@ -2,7 +2,7 @@
 
 import base64
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from data_prep.files import (
 )
 from data_prep.program import progress
 from data_prep.version import installed_versions
-from wmh_keras.evaluation.layout import PER_PATIENT_FILE, SUMMARY_FILE
 from wmh_keras.reporting import report_folder
 from wmh_keras.reporting.figures.all_figures import NUM_FIGURES, make_figures
 from wmh_keras.reporting.figures.illustration import Illustration
@@ -98,8 +97,9 @@ def _write_figures(folder: Path, study: Study) -> Iterator[FigureEntry]:
 
 
 def _write_figure(folder: Path, illustration: Illustration) -> FigureEntry:
-    source = ""
+    source, inches = "", 0.0
     if illustration.figure is not None:
+        inches = float(illustration.figure.get_figwidth())
         png, svg = save_figure(illustration.figure, folder / illustration.name)
         if svg.stat().st_size <= _LARGEST_SVG_BYTES:
             source = _data_uri(svg, "image/svg+xml")
@@ -111,6 +111,7 @@ def _write_figure(folder: Path, illustration: Illustration) -> FigureEntry:
         caption=illustration.caption,
         missing=illustration.missing,
         source=source,
+        inches=inches,
     )
 
 
@@ -138,7 +139,7 @@ def _record(
                 "num_volumes": evaluation.summary["num_volumes"],
                 "evaluated": evaluation.summary["evaluated"],
                 "versions": evaluation.summary.get("versions"),
-                "sha256": _digests(evaluation.folder),
+                "sha256": report_folder.digests(evaluation.folder),
             }
             for evaluation in study.evaluations
         ],
@@ -158,8 +159,3 @@ def _record(
 def _item(item: Table | FigureEntry) -> dict[str, str]:
     fields = ("name", "title", "missing")
     return {name: getattr(item, name) for name in fields}
-
-
-def _digests(folder: Path) -> Mapping[str, str]:
-    files = (SUMMARY_FILE, PER_PATIENT_FILE)
-    return {name: sha256_of(folder / name) for name in files}

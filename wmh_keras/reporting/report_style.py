@@ -40,7 +40,7 @@ nav .absent a { color: var(--soft); }
 .missing { border-style: dashed; color: var(--soft); }
 .missing p { margin: 0; }
 .key { display: grid; gap: 12px; margin: 14px 0 0;
-  grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 400px)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(320px, 100%), 1fr)); }
 .key + p { margin-top: .5rem; } .key .card { margin: 0; }
 .key dl { margin: 0; display: grid; gap: 2px 12px;
   grid-template-columns: auto auto; } .key dt { color: var(--soft); }
@@ -58,7 +58,8 @@ thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 tbody th { font-weight: 500; max-width: 30ch; min-width: 12ch; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 figure { margin: 0; }
-figure img { display: block; width: 100%; height: auto; border-radius: 4px;
+figure img { display: block; height: auto; border-radius: 4px;
+  width: min(100%, calc(var(--inches) * 110px));
   background: #ffffff; padding: 8px; }
 code { white-space: nowrap; font-size: .95em; }
 figcaption { margin-top: .5rem; max-width: 90ch; }
@@ -73,7 +74,8 @@ footer { color: var(--soft); font-size: .85rem; margin: 2rem 0 1rem; }
   #unfold { display: inline-block; margin: 0 8px 0 0; }
   .unfold { display: inline; cursor: pointer; }
   nav a { padding: 6px 0; } .card { padding: 12px; }
-  th, td { padding-right: 14px; } figure img { min-width: 640px; } }
+  th, td { padding-right: 14px; } figure img {
+  min-width: calc(var(--inches) * 67px); } }
 @media print { figure img { min-width: 0; }
   :root { color-scheme: light; --back: #fff; --card: #fff;
   --text: #000; --soft: #333; --line: #bbb; --accent: #000; --warn: #000;

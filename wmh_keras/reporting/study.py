@@ -53,6 +53,18 @@ class Study:
         return self.evaluations[0].subjects
 
 
+def models_of(evaluation: EvaluationResults) -> list[Mapping[str, Any]]:
+    """Describes the models that were evaluated together.
+
+    Returns:
+        As `summary.json` has them: one; several of an ensemble; none where
+        files were evaluated.
+    """
+    evaluated = evaluation.summary["evaluated"]
+    model = evaluated.get("model")
+    return [model, *evaluated.get("other_models", [])] if model else []
+
+
 def count_by_split(
     evaluation: EvaluationResults, data: DataSummary
 ) -> dict[str, int]:

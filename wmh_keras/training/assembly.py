@@ -2,30 +2,55 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from data_prep.errors import UserError
+from data_prep.errors import UsageError, UserError
 from wmh_keras import distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.model_info import ModelInfo, subject_digest
-from wmh_keras.models import build_model
+from wmh_keras.models import blocks, build_model, default_arguments
+from wmh_keras.training import patch_store
 from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 from wmh_keras.training.losses import (
     PixelAccuracy,
     PixelDice,
-    VoxelCrossEntropy,
+    make_loss,
 )
+from wmh_keras.training.patch_store import open_patch_store
+from wmh_keras.training.patch_stream import PatchStream
+
+Stream = TrainingStream | PatchStream
+
+# Flags that are arguments of one network and unknown to the others.
+_OF_ONE_NETWORK = ("figure_variant", "in_plane_poolings")
 
 
 def training_stream(
-    data: PreparedData, records: Sequence[VolumeRecord], config: TrainingConfig
-) -> TrainingStream:
-    """Returns the batches to fit, augmented as the config says."""
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
+    config: TrainingConfig,
+    fingerprint: str,
+) -> Stream:
+    """Returns the batches to fit, augmented as the config says.
+
+    Where patches are fitted, their volumes are prepared first, in the work
+    folder.
+
+    Args:
+      data: The prepared data.
+      records: Volumes to fit.
+      config: The training.
+      fingerprint: Stands for the volumes and their preparation.
+
+    Raises:
+      UserError: No room for the volumes.
+    """
     augmentation = AugmentationConfig(
         vertical_flip=config.vertical_flip,
         horizontal_flip=config.horizontal_flip,
@@ -37,19 +62,38 @@ def training_stream(
         probability=config.augmentation_probability,
         padding=data.preprocess_config.padding,
     )
-    return TrainingStream(
-        data, records, config.global_batch_size, config.seed, augmentation
+    if not config.patch_size:
+        return TrainingStream(
+            data, records, config.global_batch_size, config.seed, augmentation
+        )
+    store = open_patch_store(
+        Path(config.workdir) / patch_store.FOLDER, data, records, fingerprint
+    )
+    return PatchStream(
+        store=store,
+        records=records,
+        patch_size=config.patch_size,
+        global_batch_size=config.global_batch_size,
+        seed=config.seed,
+        lesion_patches=config.lesion_patches,
+        patch_shift=config.patch_shift,
+        augmentation=augmentation,
     )
 
 
 def network_arguments(
     data: PreparedData, config: TrainingConfig
 ) -> dict[str, Any]:
-    """Returns the arguments of the network, which follow from the data.
+    """Returns the arguments of the network, which follow from data and flags.
 
     Raises:
-      UserError: `--side` is not the side of the slices.
+      UserError: No such network, `--side` is not the side of the slices, or
+        flags that the network cannot use.
     """
+    try:
+        defaults = default_arguments(config.network)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     side = data.preprocess_config.side
     if config.side not in (0, side):
         raise UserError(
@@ -57,11 +101,55 @@ def network_arguments(
             f"{side}; leave --side out, or prepare the data with "
             f"--side={config.side}"
         )
-    return {
-        "side": side,
+    arguments: dict[str, Any] = {
         "channels": len(data.preprocess_config.channels),
-        "filters": list(config.filters),
+        "filters": list(config.filters or defaults["filters"]),
     }
+    for name in _OF_ONE_NETWORK:
+        value = getattr(config, name)
+        if name in defaults:
+            arguments[name] = value
+        elif value:
+            raise UsageError(
+                f"--{name}={value}: {config.network} has no such option; "
+                "leave it out, or take another --network"
+            )
+    _check_patch_size(config, side, is_3d="patch_shape" in defaults)
+    if "patch_shape" in defaults:
+        return {"patch_shape": list(config.patch_size), **arguments}
+    _check_sides(config, side, len(arguments["filters"]))
+    # Fitted on patches it has to take whole slices all the same.
+    takes_any = bool(config.patch_size) or defaults["side"] is None
+    return {"side": None if takes_any else side, **arguments}
+
+
+def _check_patch_size(config: TrainingConfig, side: int, is_3d: bool) -> None:
+    given = ",".join(map(str, config.patch_size))
+    if is_3d and len(config.patch_size) != 3:
+        raise UsageError(
+            f"--patch_size={given}: {config.network} is fitted on 3-D "
+            "patches; expected depth,height,width, such as 16,128,128"
+        )
+    if not is_3d and len(config.patch_size) == 3:
+        raise UsageError(
+            f"--patch_size={given}: {config.network} works slice by slice; "
+            "expected height,width, such as 64,64, or nothing for whole slices"
+        )
+    if config.patch_size and max(config.patch_size[-2:]) > side:
+        raise UsageError(
+            f"--patch_size={given}: expected height and width of at most "
+            f"{side}, the side of the slices in {config.data_dir}"
+        )
+
+
+def _check_sides(config: TrainingConfig, side: int, levels: int) -> None:
+    """Checks that poolings divide what is fitted and what is predicted."""
+    for length in (side, *config.patch_size):
+        try:
+            blocks.check_side(length, 2 ** (levels - 1))
+        except ValueError as error:
+            flag = "" if length == side else "--patch_size: "
+            raise UserError(f"{flag}{error}") from error
 
 
 def model_info(
@@ -101,7 +189,7 @@ def compile_model(
         # Named: Keras would count the optimizers of a process in the names
         # of their variables, by which a checkpoint finds them.
         optimizer=keras.optimizers.Adam(config.learning_rate, name="adam"),
-        loss=VoxelCrossEntropy(config.other_pathology),
+        loss=make_loss(config.loss, config.other_pathology),
         metrics=[PixelAccuracy(), PixelDice()],
         # On TensorFlow, XLA halves the speed of convolutions on a CPU.
         jit_compile=config.backend == "jax",
@@ -113,7 +201,7 @@ def describe(
     model: keras.Model,
     data: PreparedData,
     devices: distribution.Devices,
-    stream: TrainingStream,
+    stream: Stream,
     validation: Sequence[VolumeRecord],
 ) -> str:
     """Says in two lines what is trained, on what."""
@@ -122,10 +210,13 @@ def describe(
         f"({data.count_slices(records)} slices)"
         for records in (stream.records, validation)
     )
+    unit = "slices"
+    if isinstance(stream, PatchStream):
+        unit = f"patches of {' × '.join(map(str, stream.patch_size))}"
     weights = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     return (
         f"{model.name}, {weights:,} trainable weights, on {devices.count} "
         f"{devices.kind} ({devices.backend}), batches of "
-        f"{stream.global_batch_size}\nfitting {fitted}, validating on "
+        f"{stream.global_batch_size} {unit}\nfitting {fitted}, validating on "
         f"{validated}"
     )

@@ -79,9 +79,9 @@ def augment(
         )
         image, mask = transform(image, mask, matrices, config.padding)
     if config.contrast and config.probability:
-        image = _change_contrast(image, seeds[1], config)
+        image = change_contrast(image, seeds[1], config)
     if config.noise_std and config.probability:
-        image = _add_noise(image, seeds[2], config)
+        image = add_noise(image, seeds[2], config)
     return image, mask
 
 
@@ -154,15 +154,19 @@ def transform(
     Returns:
       Image and mask, of the same shapes and types.
     """
-    fill = _rim_median(image) if padding == "background" else 0.0
-    moved = _project(image - fill, matrices, "BILINEAR") + fill
-    moved_mask = _project(mask[..., None], matrices, "NEAREST")[..., 0]
+    fill = rim_median(image) if padding == "background" else 0.0
+    moved = project(image - fill, matrices, "BILINEAR") + fill
+    moved_mask = project(mask[..., None], matrices, "NEAREST")[..., 0]
     return moved, moved_mask
 
 
-def _project(
+def project(
     array: tf.Tensor, matrices: tf.Tensor, interpolation: str
 ) -> tf.Tensor:
+    """Moves (b, h, w, c), all channels alike; see random_matrices.
+
+    What comes in from outside is 0.
+    """
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=array,
         transforms=matrices,
@@ -173,7 +177,7 @@ def _project(
     )
 
 
-def _rim_median(image: tf.Tensor) -> tf.Tensor:
+def rim_median(image: tf.Tensor) -> tf.Tensor:
     """Returns (b, 1, 1, c): the median of each slice's outermost pixels."""
     rim = tf.concat(
         [image[:, 0], image[:, -1], image[:, 1:-1, 0], image[:, 1:-1, -1]],
@@ -183,9 +187,10 @@ def _rim_median(image: tf.Tensor) -> tf.Tensor:
     return ordered[:, tf.shape(ordered)[1] // 2][:, None, None, :]
 
 
-def _change_contrast(
+def change_contrast(
     image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tf.Tensor:
+    """Multiplies each of (b, h, w, c) by a factor of its own."""
     # 0 is the mean of the z-scored volume, so a factor is a contrast.
     factor = 1.0 + config.contrast * _applied(
         tf.random.stateless_uniform((tf.shape(image)[0],), seed, -1.0, 1.0),
@@ -195,9 +200,10 @@ def _change_contrast(
     return image * factor
 
 
-def _add_noise(
+def add_noise(
     image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tf.Tensor:
+    """Adds Gaussian noise to (b, h, w, c)."""
     noise = tf.random.stateless_normal(tf.shape(image), seed)
     std = config.noise_std * _applied(
         tf.ones(tf.shape(image)[:1]), seed, config

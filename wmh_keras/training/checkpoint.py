@@ -14,13 +14,16 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from data_prep import files
 from data_prep.errors import UserError
+
+if TYPE_CHECKING:
+    # Reading how far a training is must not take the seconds of its import.
+    import keras
 
 _VARIABLES, _STATE = "variables.npz", "state.json"
 _NAME = re.compile(r"epoch_(\d{6})")
@@ -44,7 +47,10 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    checkpoints: Path, epoch: int, model: keras.Model, state: Mapping[str, Any]
+    checkpoints: Path,
+    epoch: int,
+    model: "keras.Model",
+    state: Mapping[str, Any],
 ) -> None:
     """Writes a checkpoint and removes all but the last two.
 
@@ -104,7 +110,7 @@ def latest_checkpoint(checkpoints: Path) -> Checkpoint | None:
     return None
 
 
-def restore_checkpoint(checkpoint: Checkpoint, model: keras.Model) -> None:
+def restore_checkpoint(checkpoint: Checkpoint, model: "keras.Model") -> None:
     """Puts the state of a checkpoint into a compiled model.
 
     Raises:
@@ -130,7 +136,9 @@ def _folders(checkpoints: Path) -> list[Path]:
     return sorted(found, reverse=True)
 
 
-def _variables(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
+def _variables(
+    model: "keras.Model",
+) -> Iterator[tuple[str, "keras.Variable"]]:
     model.optimizer.build(model.trainable_variables)
     weights = {id(variable) for variable in model.metrics_variables}
     for variable in model.variables:
@@ -140,7 +148,9 @@ def _variables(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
         yield f"optimizer/{variable.path}", variable
 
 
-def _read_variables(model: keras.Model) -> dict[str, np.ndarray]:
+def _read_variables(model: "keras.Model") -> dict[str, np.ndarray]:
+    import keras
+
     return {
         name: keras.ops.convert_to_numpy(variable.value)
         for name, variable in _variables(model)

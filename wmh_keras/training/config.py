@@ -2,43 +2,30 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from data_prep.errors import UsageError
 from wmh_keras.distribution import BACKENDS
+from wmh_keras.training.flag_fields import check_field, flag, format_value
 
 DTYPES = ("float32", "mixed_bfloat16")
 OTHER_PATHOLOGY = ("ignore", "background")
+LOSSES = ("cross_entropy", "dice", "cross_entropy_dice", "focal_tversky")
 
 # May differ when a training goes on: how far to go, and where the files lie
-# (the fingerprint of the data tells whether they are the same).
+# (the fingerprint of the data tells whether they are the same, and the
+# checksum of the weights whether an initial model is).
 CHANGEABLE = (
     "data_dir",
     "workdir",
     "train_subjects",
     "validation_subjects",
+    "init_model",
     "epochs",
 )
-
-
-def _flag(
-    default: Any,  # noqa: ANN401
-    text: str,
-    *,
-    choices: tuple[str, ...] = (),
-    lowest: float = 0,
-    highest: float = math.inf,
-) -> Any:  # noqa: ANN401
-    """Declares a field that the program offers as a flag of the same name."""
-    metadata = {
-        "help": text,
-        "choices": choices,
-        "lowest": lowest,
-        "highest": highest,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
+# What says how patches are drawn, and means nothing for whole slices.
+_FOR_PATCHES = ("lesion_patches", "patch_shift")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,120 +36,164 @@ class TrainingConfig:
       UsageError: A value out of range, which the message gives.
     """
 
-    data_dir: str = _flag("", "Folder that wmh-prepare wrote.")
-    workdir: str = _flag(
+    data_dir: str = flag("", "Folder that wmh-prepare wrote.")
+    workdir: str = flag(
         "", "Folder of the run: checkpoints, best model, history."
     )
 
-    train_split: str = _flag("train", "Split to fit; a+b joins two.")
-    validation_split: str = _flag(
+    train_split: str = flag("train", "Split to fit; a+b joins two.")
+    validation_split: str = flag(
         "validation", "Split that drives the schedule and the model choice."
     )
-    train_subjects: str = _flag(
+    train_subjects: str = flag(
         "",
         "Text file with one subject a line: fit these, whatever split stores "
         "them.",
     )
-    validation_subjects: str = _flag(
+    validation_subjects: str = flag(
         "", "Text file with one subject a line: validate on these."
     )
 
-    network: str = _flag("unet", "Architecture.")
-    filters: tuple[int, ...] = _flag(
-        (16, 32, 64, 128, 256),
-        "Channels at each level of the network, the finest first.",
+    network: str = flag("unet", "Architecture: unet, u_resnet or unet3d.")
+    filters: tuple[int, ...] = flag(
+        (),
+        "Channels at each level of the network, the finest first; by default "
+        "the network's published ones.",
         lowest=1,
     )
-    side: int = _flag(0, "Side of a slice in pixels; 0 takes that of the data.")
+    figure_variant: bool = flag(
+        False,
+        "u_resnet: the decoder narrows as the figure of its paper draws it, "
+        "not as the text says.",
+    )
+    in_plane_poolings: int = flag(
+        0,
+        "unet3d: so many of the first poolings leave the depth alone, for "
+        "thick slices.",
+    )
+    init_model: str = flag(
+        "",
+        "Work or model folder of an earlier training of the same network: "
+        "start from its weights.",
+    )
+    side: int = flag(0, "Side of a slice in pixels; 0 takes that of the data.")
 
-    epochs: int = _flag(200, "Epochs at most.", lowest=1)
-    steps_per_epoch: int = _flag(
-        0, "Batches an epoch; 0 is one pass through the slices."
+    patch_size: tuple[int, ...] = flag(
+        (),
+        "Train on patches: height,width such as 64,64, or for unet3d "
+        "depth,height,width such as 16,128,128. By default whole slices.",
+        lowest=1,
     )
-    global_batch_size: int = _flag(
-        32, "Slices a step, shared by all devices.", lowest=1
+    lesion_patches: float = flag(
+        0.33,
+        "Share of the patches that are put around a lesion voxel; the others "
+        "lie anywhere in the volume.",
+        highest=1,
     )
-    learning_rate: float = _flag(3e-4, "Of Adam, at the start.")
-    plateau_epochs: int = _flag(
+    patch_shift: float = flag(
+        0.0,
+        "How far that voxel lies from the patch's centre at most, as a share "
+        "of the patch.",
+        highest=0.5,
+    )
+
+    epochs: int = flag(200, "Epochs at most.", lowest=1)
+    steps_per_epoch: int = flag(
+        0,
+        "Batches an epoch; 0 is one pass through the slices, or as many "
+        "patches as have their voxels.",
+    )
+    global_batch_size: int = flag(
+        32, "Slices or patches a step, shared by all devices.", lowest=1
+    )
+    loss: str = flag(
+        "cross_entropy",
+        "What is minimised: cross_entropy; dice (Milletari et al. 2016); "
+        "their sum, cross_entropy_dice (Isensee et al. 2021); focal_tversky "
+        "(Abraham and Khan 2019). val_loss is the cross-entropy in any case.",
+        choices=LOSSES,
+    )
+    learning_rate: float = flag(3e-4, "Of Adam, at the start.")
+    plateau_epochs: int = flag(
         30,
         "Reduce the learning rate after so many epochs in which the "
         "validation Dice did not improve; 0 never does.",
     )
-    plateau_factor: float = _flag(
+    plateau_factor: float = flag(
         0.9, "What the learning rate is multiplied by then.", highest=1
     )
-    stop_epochs: int = _flag(
+    stop_epochs: int = flag(
         60,
         "Stop after so many epochs in which the validation Dice did not "
         "improve; 0 never does.",
     )
-    validation_every: int = _flag(
+    validation_every: int = flag(
         1,
         "Validate after every so many epochs.",
         lowest=1,
     )
-    lesion_prior: float = _flag(
+    lesion_prior: float = flag(
         0.01,
         "Probability that the untrained network gives to every voxel, by the "
         "bias of its last layer (Lin et al. 2017, doi 10.1109/ICCV.2017.324): "
         "lesions are rare, and from 0.5, a bias of 0, the training may spend "
-        "many epochs on learning just that.",
+        "many epochs on learning just that. Not with --init_model.",
         lowest=1e-6,
         highest=0.5,
     )
-    other_pathology: str = _flag(
+    other_pathology: str = flag(
         "ignore",
         "Voxels of label 2 in the training loss: ignore gives them weight 0, "
         "background takes them for no lesion.",
         choices=OTHER_PATHOLOGY,
     )
-    seed: int = _flag(
+    seed: int = flag(
         0, "Of the weights, the order and the augmentation.", highest=2**31 - 1
     )
 
-    vertical_flip: float = _flag(
+    vertical_flip: float = flag(
         0.5, "Probability to turn a slice upside down.", highest=1
     )
-    horizontal_flip: float = _flag(
+    horizontal_flip: float = flag(
         0.5, "Probability to swap left and right.", highest=1
     )
-    rotation_degrees: float = _flag(
+    rotation_degrees: float = flag(
         15.0, "Rotate by up to so many degrees, either way.", highest=180
     )
-    contrast: float = _flag(
+    contrast: float = flag(
         0.1,
         "Multiply the z-scored intensities by 1 ± up to this share.",
         highest=0.99,
     )
-    scaling: float = _flag(
+    scaling: float = flag(
         0.1, "Enlarge or shrink by up to this share.", highest=0.9
     )
-    translation: float = _flag(
+    translation: float = flag(
         0.05, "Shift by up to this share of the side, each way.", highest=1
     )
-    noise_std: float = _flag(
+    noise_std: float = flag(
         0.05,
         "Standard deviation of Gaussian noise, in those of the volume.",
     )
-    augmentation_probability: float = _flag(
+    augmentation_probability: float = flag(
         0.5,
         "Probability that a slice gets a rotation; likewise contrast, "
         "scaling, translation and noise, each drawn by itself.",
         highest=1,
     )
 
-    threshold: float = _flag(
+    threshold: float = flag(
         0.5,
         "Probability from which a voxel is a lesion, stored with the model. "
         "Validation while training uses 0.5.",
         lowest=1e-6,
         highest=1,
     )
-    min_lesion_mm3: float = _flag(
+    min_lesion_mm3: float = flag(
         0.0, "Predicted lesions below this are removed; stored likewise."
     )
-    backend: str = _flag("jax", "What Keras runs on.", choices=BACKENDS)
-    dtype: str = _flag(
+    backend: str = flag("jax", "What Keras runs on.", choices=BACKENDS)
+    dtype: str = flag(
         "float32",
         "Precision of the layers; weights, loss and logits stay float32.",
         choices=DTYPES,
@@ -170,7 +201,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            check_field(field, getattr(self, field.name))
         if self.learning_rate == 0:
             raise UsageError("--learning_rate: expected above 0, received 0")
         if self.validation_every > self.epochs:
@@ -179,11 +210,26 @@ class TrainingConfig:
                 f"epochs, received {self.validation_every}; the model that is "
                 "kept is chosen by validation"
             )
+        self._check_patches()
+
+    def _check_patches(self) -> None:
+        if len(self.patch_size) not in (0, 2, 3):
+            raise UsageError(
+                "--patch_size: expected height,width or depth,height,width, "
+                f"received {format_value(self.patch_size)}"
+            )
+        for field in dataclasses.fields(self):
+            is_set = getattr(self, field.name) != field.default
+            if field.name in _FOR_PATCHES and is_set and not self.patch_size:
+                raise UsageError(
+                    f"--{field.name}: expected only with --patch_size, which "
+                    "is empty: whole slices are fitted"
+                )
 
     def to_flags(self) -> dict[str, str]:
         """Returns flag names and the text of their values."""
         return {
-            field.name: _format(getattr(self, field.name))
+            field.name: format_value(getattr(self, field.name))
             for field in dataclasses.fields(self)
         }
 
@@ -215,33 +261,3 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
         for name in names
         if name not in CHANGEABLE and old.get(name) != new.get(name)
     ]
-
-
-def _check(field: dataclasses.Field, value: Any) -> None:  # noqa: ANN401
-    choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise UsageError(
-            f"--{field.name}: expected one of {', '.join(choices)}, received "
-            f"{value!r}"
-        )
-    lowest, highest = field.metadata["lowest"], field.metadata["highest"]
-    numbers = value if isinstance(value, tuple) else (value,)
-    for number in numbers:
-        is_number = isinstance(number, int | float)
-        # NaN fits no range, and infinity is no value to train with.
-        fits = (
-            is_number
-            and math.isfinite(number)
-            and (lowest <= number <= highest)
-        )
-        if is_number and not fits:
-            raise UsageError(
-                f"--{field.name}: expected {lowest:g} to {highest:g}, received "
-                f"{number}"
-            )
-
-
-def _format(value: Any) -> str:  # noqa: ANN401
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value)

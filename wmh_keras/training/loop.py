@@ -13,10 +13,10 @@ from wmh_keras import artifacts, distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.model_info import ModelInfo
-from wmh_keras.training import assembly, callbacks
+from wmh_keras.training import assembly, callbacks, initial_model, patch_store
 from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.input_pipeline import TrainingStream
+from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.subjects import choose_records, data_fingerprint
@@ -61,7 +61,6 @@ def train(config: TrainingConfig) -> TrainingResult:
     distribution.select_backend(config.backend)
     data = open_prepared_data(config.data_dir)
     training, validation = choose_records(data, config)
-    stream = assembly.training_stream(data, training, config)
     arguments = assembly.network_arguments(data, config)
     info = assembly.model_info(
         config, data, arguments, (*training, *validation)
@@ -74,9 +73,15 @@ def train(config: TrainingConfig) -> TrainingResult:
         # Not 0: tf.data then refuses seeds that are tensors.
         keras.utils.set_random_seed(config.seed + 1)
         model = assembly.compile_model(config, arguments)
-        run = _Run(config, data, stream, fingerprint, info, checkpoint)
         if checkpoint is not None:
             restore_checkpoint(checkpoint, model)
+            info = initial_model.restore_origin(info, checkpoint)
+        elif config.init_model:
+            earlier = initial_model.read_initial_model(config, info)
+            initial_model.take_over_weights(model, earlier)
+            info = initial_model.with_origin(info, earlier)
+        stream = assembly.training_stream(data, training, config, fingerprint)
+        run = _Run(config, data, stream, fingerprint, info, checkpoint)
         description = assembly.describe(
             model, data, devices, stream, validation
         )
@@ -87,6 +92,7 @@ def train(config: TrainingConfig) -> TrainingResult:
                 f"{config.data_dir}: a file of the data set is missing or "
                 f"damaged: {error.message}"
             ) from error
+        remove_patch_store(Path(config.workdir) / patch_store.FOLDER)
         return run.result()
 
 
@@ -97,7 +103,7 @@ class _Run:
         self,
         config: TrainingConfig,
         data: PreparedData,
-        stream: TrainingStream,
+        stream: assembly.Stream,
         fingerprint: str,
         info: ModelInfo,
         checkpoint: Checkpoint | None,
@@ -180,7 +186,10 @@ class _Run:
                 self.workdir,
                 self.schedule,
                 self.rows,
-                {"data_fingerprint": self.fingerprint},
+                {
+                    "data_fingerprint": self.fingerprint,
+                    initial_model.STATE: initial_model.to_state(self.info),
+                },
                 clock,
             ),
             keras.callbacks.TensorBoard(

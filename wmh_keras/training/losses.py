@@ -1,10 +1,17 @@
-"""The training loss, and the training metrics, of logits."""
+"""The training losses, and the training metrics, of logits.
+
+All take labels and logits of slices (b, h, w, 1) or of 3-D patches
+(b, d, h, w, 1) alike, and compute in float32.
+"""
 
 import keras
 from keras import ops
 
 # Labels of a reference: 0 no lesion, 1 WMH, 2 other pathology.
 _WMH, _OTHER_PATHOLOGY = 1.0, 2.0
+_SMOOTHING = 1.0
+_ALPHA, _BETA, _GAMMA = 0.7, 0.3, 4 / 3
+_SMALLEST_DISTANCE = 1e-7
 
 
 class VoxelCrossEntropy(keras.losses.Loss):
@@ -38,16 +45,114 @@ class VoxelCrossEntropy(keras.losses.Loss):
         """Computes the loss.
 
         Args:
-          y_true: (b, h, w, 1) labels 0, 1, 2.
-          y_pred: (b, h, w, 1) logits.
+          y_true: (b, …, 1) labels 0, 1, 2.
+          y_pred: (b, …, 1) logits.
 
         Returns:
           A scalar.
         """
+        y_pred = ops.cast(y_pred, "float32")
         target = ops.cast(ops.equal(y_true, _WMH), y_pred.dtype)
         weight = _weights(y_true, y_pred.dtype, self.ignores_other)
         losses = ops.binary_crossentropy(target, y_pred, from_logits=True)
         return ops.sum(losses * weight) / ops.maximum(ops.sum(weight), 1.0)
+
+
+class SoftDice(keras.losses.Loss):
+    """1 − soft Dice of the batch (Milletari et al. 2016).
+
+    doi 10.1109/3DV.2016.79, with squares in the denominator as there:
+    1 − (2 Σ w·p·t + 1) / (Σ w·p² + Σ w·t + 1), with the probability p, and t
+    and w as in VoxelCrossEntropy. The sums go over the whole batch, since most
+    slices have few lesion voxels or none, and a Dice of each would be noise.
+    The 1, one voxel, makes a batch without lesions count: its loss is 0 where
+    nothing is predicted, and nearly 1 where much is.
+    """
+
+    def __init__(
+        self, other_pathology: str = "ignore", name: str = "soft_dice"
+    ) -> None:
+        """Makes the loss; see VoxelCrossEntropy for the arguments."""
+        super().__init__(name=name, reduction=None)
+        self.ignores_other = other_pathology == "ignore"
+
+    def call(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Computes the loss of labels 0, 1, 2 and logits: a scalar."""
+        target, probability, weight = _soft(y_true, y_pred, self.ignores_other)
+        both = ops.sum(weight * probability * target)
+        either = ops.sum(weight * (probability**2 + target))
+        return 1.0 - (2.0 * both + _SMOOTHING) / (either + _SMOOTHING)
+
+
+class CrossEntropyAndDice(keras.losses.Loss):
+    """VoxelCrossEntropy + SoftDice, weighted equally (Isensee et al. 2021).
+
+    doi 10.1038/s41592-020-01008-z (nnU-Net). Defined where both are.
+    """
+
+    def __init__(
+        self, other_pathology: str = "ignore", name: str = "cross_entropy_dice"
+    ) -> None:
+        """Makes the loss; see VoxelCrossEntropy for the arguments."""
+        super().__init__(name=name, reduction=None)
+        self._parts = (
+            VoxelCrossEntropy(other_pathology),
+            SoftDice(other_pathology),
+        )
+
+    def call(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Computes the loss of labels 0, 1, 2 and logits: a scalar."""
+        return sum(part.call(y_true, y_pred) for part in self._parts)
+
+
+class FocalTversky(keras.losses.Loss):
+    """Focal Tversky loss of the batch (Abraham and Khan 2019).
+
+    doi 10.1109/ISBI.2019.8759329: (1 − T)^(1/γ), with the Tversky index
+    T = (TP + 1) / (TP + α·FN + β·FP + 1) of the soft counts TP = Σ w·p·t,
+    FN = Σ w·(1 − p)·t and FP = Σ w·p·(1 − t) over the batch, and the paper's
+    α = 0.7, β = 0.3, γ = 4/3: what is missed costs more than what is too
+    much. p, t, w and the batch without lesions are as in SoftDice.
+    """
+
+    def __init__(
+        self, other_pathology: str = "ignore", name: str = "focal_tversky"
+    ) -> None:
+        """Makes the loss; see VoxelCrossEntropy for the arguments."""
+        super().__init__(name=name, reduction=None)
+        self.ignores_other = other_pathology == "ignore"
+
+    def call(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Computes the loss of labels 0, 1, 2 and logits: a scalar."""
+        target, probability, weight = _soft(y_true, y_pred, self.ignores_other)
+        both = ops.sum(weight * probability * target)
+        missed = ops.sum(weight * (1.0 - probability) * target)
+        too_much = ops.sum(weight * probability * (1.0 - target))
+        index = (both + _SMOOTHING) / (
+            both + _ALPHA * missed + _BETA * too_much + _SMOOTHING
+        )
+        # At 0 the power has an infinite slope.
+        distance = ops.maximum(1.0 - index, _SMALLEST_DISTANCE)
+        return distance ** (1.0 / _GAMMA)
+
+
+_LOSSES = {
+    "cross_entropy": VoxelCrossEntropy,
+    "dice": SoftDice,
+    "cross_entropy_dice": CrossEntropyAndDice,
+    "focal_tversky": FocalTversky,
+}
+
+
+def make_loss(name: str, other_pathology: str) -> keras.losses.Loss:
+    """Returns the loss that the flags --loss and --other_pathology name."""
+    return _LOSSES[name](other_pathology)
 
 
 class PixelAccuracy(keras.metrics.Metric):
@@ -64,7 +169,7 @@ class PixelAccuracy(keras.metrics.Metric):
         y_pred: keras.KerasTensor,
         sample_weight: None = None,
     ) -> None:
-        """Adds a batch: labels 0, 1, 2 and logits, both (b, h, w, 1)."""
+        """Adds a batch: labels 0, 1, 2 and logits, both (b, …, 1)."""
         reference, prediction, weight = _binarise(y_true, y_pred)
         right = ops.cast(ops.equal(reference, prediction), "float32")
         self.right.assign_add(ops.sum(right * weight))
@@ -89,7 +194,7 @@ class PixelDice(keras.metrics.Metric):
         y_pred: keras.KerasTensor,
         sample_weight: None = None,
     ) -> None:
-        """Adds a batch: labels 0, 1, 2 and logits, both (b, h, w, 1)."""
+        """Adds a batch: labels 0, 1, 2 and logits, both (b, …, 1)."""
         reference, prediction, weight = _binarise(y_true, y_pred)
         self.both.assign_add(ops.sum(reference * prediction * weight))
         self.either.assign_add(ops.sum((reference + prediction) * weight))
@@ -107,6 +212,15 @@ def _binarise(
     reference = ops.cast(ops.equal(y_true, _WMH), "float32")
     prediction = ops.cast(ops.greater_equal(y_pred, 0.0), "float32")
     return reference, prediction, _weights(y_true, "float32", True)
+
+
+def _soft(
+    y_true: keras.KerasTensor, y_pred: keras.KerasTensor, ignores_other: bool
+) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+    """Returns reference, probability, weight: float32."""
+    reference = ops.cast(ops.equal(y_true, _WMH), "float32")
+    probability = ops.sigmoid(ops.cast(y_pred, "float32"))
+    return reference, probability, _weights(y_true, "float32", ignores_other)
 
 
 def _weights(

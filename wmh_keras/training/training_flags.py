@@ -1,10 +1,14 @@
 """The flags of wmh-train: one for each field of TrainingConfig."""
 
 import dataclasses
+from pathlib import Path
 
 from absl import flags
 
 from wmh_keras.training.config import TrainingConfig
+
+# The recipes that come with the program; --flagfile finds them by name.
+FLAGFILE_DIR = Path(__file__).parents[1] / "flagfiles"
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -28,6 +32,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
             )
         else:
             define = {
+                bool: flags.DEFINE_boolean,
                 str: flags.DEFINE_string,
                 int: flags.DEFINE_integer,
                 float: flags.DEFINE_float,
@@ -46,10 +51,16 @@ def config_from(flag_values: flags.FlagValues) -> TrainingConfig:
         field.name: flag_values[field.name].value
         for field in dataclasses.fields(TrainingConfig)
     }
+    for name, value in values.items():
+        if isinstance(value, list):
+            values[name] = _whole_numbers(name, value)
+    return TrainingConfig(**values)
+
+
+def _whole_numbers(name: str, texts: list[str]) -> tuple[int, ...]:
     try:
-        values["filters"] = tuple(int(text) for text in values["filters"])
+        return tuple(int(text) for text in texts)
     except ValueError as error:
         raise flags.IllegalFlagValueError(
-            f"--filters: expected whole numbers such as 16,32,64: {error}"
+            f"--{name}: expected whole numbers such as 16,32,64: {error}"
         ) from error
-    return TrainingConfig(**values)

@@ -6,9 +6,11 @@ model/           the best model
 history.csv      a row an epoch
 curves.png       the same as a picture
 tensorboard/     the same for TensorBoard
+patches/         while patches are fitted: the volumes they are cut from
 """
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 from data_prep import files
@@ -19,6 +21,7 @@ from wmh_keras.training.config import (
     differences,
     format_flagfile,
 )
+from wmh_keras.training.initial_model import check_unchanged
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
@@ -48,8 +51,9 @@ def open_workdir(
       The checkpoint to go on from; None to begin.
 
     Raises:
-      UserError: Other files are there, the flags or the data are others than
-        those of the run in the folder, or that run is finished.
+      UserError: Other files are there, the flags the data or the initial
+        model are others than those of the run in the folder, or that run is
+        finished.
     """
     workdir = Path(config.workdir)
     flags_file = workdir / FLAGS_FILE
@@ -66,9 +70,71 @@ def open_workdir(
     if checkpoint is not None:
         _check_same_flags(config, flags_file)
         _check_same_data(checkpoint, workdir, data_fingerprint)
+        check_unchanged(checkpoint, config, read_flags(flags_file))
         _check_unfinished(checkpoint, config)
     files.write_text(flags_file, format_flagfile(config))
     return checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkDone:
+    """How far the training in a work folder is.
+
+    Attributes:
+      epochs: Epochs done; 0 where none is.
+      best_epoch: Epoch of the model that is kept; 0 without one.
+      best_dice: Its validation Dice; None without one.
+      seconds: What the epochs took, the validation with them.
+    """
+
+    epochs: int = 0
+    best_epoch: int = 0
+    best_dice: float | None = None
+    seconds: float = 0.0
+
+
+def read_work_done(workdir: Path) -> WorkDone:
+    """Tells how far a training is; changes nothing, imports no Keras.
+
+    Raises:
+      UserError: There are checkpoints, but none is whole.
+    """
+    checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+    if checkpoint is None:
+        return WorkDone()
+    schedule = checkpoint.state["schedule"]
+    return WorkDone(
+        epochs=checkpoint.epoch,
+        best_epoch=schedule["best_epoch"],
+        best_dice=schedule["best"],
+        seconds=sum(row["seconds"] for row in checkpoint.state["history"]),
+    )
+
+
+def is_finished(config: TrainingConfig, data_fingerprint: str) -> bool:
+    """Tells whether this very training is finished; changes nothing.
+
+    Args:
+      config: The training.
+      data_fingerprint: Stands for the volumes fitted and validated.
+
+    Returns:
+      False where there is something left to do or to refuse, such as other
+      flags: starting the training says what.
+    """
+    workdir = Path(config.workdir)
+    flags_file = workdir / FLAGS_FILE
+    if not flags_file.is_file():
+        return False
+    try:
+        checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+        if checkpoint is None:
+            return False
+        _check_same_flags(config, flags_file)
+        _check_same_data(checkpoint, workdir, data_fingerprint)
+    except UserError:
+        return False
+    return bool(_why_finished(checkpoint, config))
 
 
 def read_flags(flags_file: Path) -> dict[str, str]:
@@ -105,18 +171,28 @@ def _check_same_data(
 def _check_unfinished(
     checkpoint: checkpoints.Checkpoint, config: TrainingConfig
 ) -> None:
+    why = _why_finished(checkpoint, config)
+    if why:
+        raise UserError(why)
+
+
+def _why_finished(
+    checkpoint: checkpoints.Checkpoint, config: TrainingConfig
+) -> str:
+    """Says why there is nothing left to do; "" where there is."""
     schedule = checkpoint.state["schedule"]
     if schedule["stopped"]:
-        raise UserError(
+        return (
             f"{config.workdir}: this training is finished: it ended after "
             f"epoch {checkpoint.epoch}, {config.stop_epochs} epochs past its "
             f"best, epoch {schedule['best_epoch']}; its model is in "
             f"{Path(config.workdir) / 'model'}; take another --workdir"
         )
     if checkpoint.epoch >= config.epochs:
-        raise UserError(
+        return (
             f"{config.workdir}: this training is finished: {checkpoint.epoch} "
             f"epochs are done, --epochs={config.epochs}; its model is in "
             f"{Path(config.workdir) / 'model'}; raise --epochs to go on, or "
             "take another --workdir"
         )
+    return ""

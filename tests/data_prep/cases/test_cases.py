@@ -168,6 +168,7 @@ def test_folder_with_flairs_gives_these_alone(tmp_path):
         "a/x/p_flair.nii",
         "a/x/p_flair_mask.nii.gz",
         "a/x/p_flair_probability.nii.gz",
+        "a/x/p_flair_uncertainty.nii.gz",
         "a/._p_flair.nii",
     )
     cases = find_images(tmp_path)
@@ -185,6 +186,7 @@ def test_folder_without_flairs_gives_all_but_masks_and_maps(tmp_path):
         "p2.nii",
         "p2_mask.nii.gz",
         "p2_probability.nii.gz",
+        "p2_uncertainty.nii.gz",
         "p2_lesions.csv",
         "labels/p1.nii.gz",
     )

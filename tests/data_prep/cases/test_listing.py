@@ -41,6 +41,8 @@ NEITHER = [
     "FLAIR_brainmask.nii.gz",
     "3DT1_mask.nii.gz",
     "p1_probability.nii.gz",
+    "p1_uncertainty.nii.gz",
+    "p1_FLAIR_uncertainty.nii.gz",
     "FLAIR_lesion_prob.nii.gz",
     "csf_seg.nii.gz",
 ]

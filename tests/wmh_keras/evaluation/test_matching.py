@@ -3,6 +3,7 @@
 import pytest
 
 from data_prep.errors import UserError
+from wmh_keras.evaluation.file_names import list_probabilities
 from wmh_keras.evaluation.matching import match_folders
 from wmh_keras.evaluation.pairs import read_pairs
 
@@ -73,12 +74,29 @@ def test_images_probabilities_and_other_masks_are_passed_over(tmp_path):
         [
             bids_mask("01", suffix="label-WMH_mask"),
             bids_mask("01", suffix="label-WMH_probseg"),
+            bids_mask("01", suffix="label-WMH_desc-disagreement_probseg"),
+            "sub-01_ses-1_FLAIR_uncertainty.nii.gz",
             bids_mask("01", suffix="T1w"),
             "sub-01/anat/notes.txt",
         ],
     )
     assert names_of(matching, tmp_path) == {bids_mask("01"): bids_mask("01")}
     assert matching.problems == ()
+
+
+def test_the_uncertainty_of_an_ensemble_is_no_probability(tmp_path):
+    names = [
+        bids_mask("01", suffix="label-WMH_probseg"),
+        bids_mask("01", suffix="label-WMH_desc-disagreement_probseg"),
+        bids_mask("01", suffix="label-WMH_desc-xDisagreement_probseg"),
+        "a/X_uncertainty.nii.gz",
+        "a/X_probability.nii.gz",
+    ]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert list_probabilities(tmp_path) == sorted([names[0], names[4]])
 
 
 def test_masks_named_like_their_images(tmp_path):

@@ -164,6 +164,7 @@ def test_not_finite_is_an_error(slices):
         ({"threshold": 1.5}, "threshold"),
         ({"min_lesion_mm3": -1}, "min_lesion_mm3"),
         ({"batch_size": 0}, "batch_size"),
+        ({"flips": "up"}, "test_time_flips"),
     ],
 )
 def test_bad_arguments(bright_model, arguments, word):
@@ -172,14 +173,71 @@ def test_bad_arguments(bright_model, arguments, word):
         Segmenter(models, CONFIG, **arguments)
 
 
-def test_from_model_takes_the_models_settings(bright_model_dir, make_head):
-    segmenter = Segmenter.from_model(bright_model_dir)
-    assert segmenter.threshold == 0.5
-    assert segmenter.preprocess == CONFIG
-    other = Segmenter.from_model(bright_model_dir, 0.25, 3.0, 5)
-    assert (other.threshold, other.min_lesion_mm3) == (0.25, 3.0)
+def test_disagreement_is_the_population_sd_of_the_members(
+    random_model, bright_model, softer_model, make_head
+):
+    head = make_head(blobs=[(20, 14, 5)], shape=(36, 28, 10))  # resampled
+    models = [random_model, bright_model, softer_model]
+    single = [Segmenter([m], CONFIG).segment([head]) for m in models]
+    assert all(result.disagreement is None for result in single)
+    maps = np.stack([r.probability for r in single]).astype(np.float64)
+    result = Segmenter(models, CONFIG).segment([head])
+    assert result.disagreement.dtype == np.float32
+    assert result.disagreement.shape == head.shape
+    assert 0.1 < result.disagreement.max() <= 0.5
+    np.testing.assert_allclose(result.disagreement, maps.std(0), atol=1e-6)
+    np.testing.assert_allclose(result.probability, maps.mean(0), atol=1e-6)
+
+
+def test_members_that_agree_do_not_disagree(bright_model, make_head):
     head = make_head()
-    assert segmenter.segment([head]).mask.sum() == 9
+    single = Segmenter([bright_model], CONFIG).segment([head])
+    triple = Segmenter([bright_model] * 3, CONFIG).segment([head])
+    np.testing.assert_array_equal(triple.probability, single.probability)
+    assert (triple.disagreement == 0).all()
+
+
+def test_networks_prepared_differently_meet_on_the_native_grid(
+    make_patch_model, bright_model, make_head
+):
+    """A 2-D and a 3-D network, other sides, and one that needs T1 too."""
+    t1_only = np.zeros((1, 1, 1, 2))
+    t1_only[..., 1] = 3
+    both = make_patch_model((4, 8, 8), t1_only, bias=-8.0)
+    configs = [
+        CONFIG,
+        PreprocessConfig(side=48, channels=("flair", "t1"), padding="zero"),
+    ]
+    flair = make_head(blobs=[(20, 14, 5)])
+    t1 = make_head(blobs=[(9, 10, 3)])
+    segmenter = Segmenter([bright_model, both], configs)
+    assert segmenter.channels == ("flair", "t1")
+    shares = []
+    result = segmenter.segment([flair, t1], shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    first = Segmenter([bright_model], CONFIG).segment([flair]).probability
+    second = Segmenter([both], configs[1]).segment([flair, t1]).probability
+    assert second[9, 10, 3] > 0.9 > 0.1 > second[20, 14, 5]
+    np.testing.assert_allclose(
+        result.probability, (first + second) / 2, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        result.disagreement, abs(first - second) / 2, atol=1e-6
+    )
+    with pytest.raises(UserError, match="expected 2 images"):
+        segmenter.segment([flair])
+    with pytest.raises(ValueError, match="native grid"):
+        segmenter.predict_slices(np.zeros((2, 32, 32, 1), np.float32))
+
+
+def test_a_network_of_patches_follows_its_weights(make_patch_model, make_head):
+    model = make_patch_model((4, 16, 16), np.full((1, 1, 1, 1), 8.0))
+    segmenter = Segmenter([model], CONFIG)
+    head = make_head()
+    assert segmenter.segment([head]).probability.max() > 0.99
+    model.layers[-1].set_weights([np.zeros((1, 1, 1, 1, 1)), np.zeros(1)])
+    assert (segmenter.segment([head]).probability == 0.5).all()
 
 
 _PROGRAM = """

@@ -4,6 +4,7 @@ import pytest
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
 from wmh_keras.prediction.lesions import (
+    DISAGREEMENT_COLUMN,
     LESION_COLUMNS,
     describe_lesions,
 )
@@ -44,6 +45,16 @@ def test_numbers_by_hand():
         "medium": 1,
         "large": 0,
     }
+
+
+def test_mean_disagreement_of_an_ensemble():
+    mask = np.zeros((41, 31, 31), np.uint8)
+    mask[25:27, 15, 15] = 1
+    spread = np.full(mask.shape, 0.5, np.float32)
+    spread[25, 15, 15], spread[26, 15, 15] = 0.1, 0.3
+    (lesion,) = describe_lesions(mask, mask.astype(float), ball(RAS), spread)
+    assert lesion.mean_disagreement == pytest.approx(0.2)
+    assert lesion.to_row()[DISAGREEMENT_COLUMN] == 0.2
 
 
 def test_flipped_storage_keeps_the_side():

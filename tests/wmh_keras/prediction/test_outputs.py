@@ -42,6 +42,32 @@ def test_bids_names(name, expected):
     assert path.startswith(f"/out/sub-1/anat/{expected}")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sub-1_FLAIR.nii", "sub-1_label-WMH_desc-disagreement_probseg"),
+        (
+            "sub-1_desc-x_FLAIR.nii",
+            "sub-1_label-WMH_desc-xDisagreement_probseg",
+        ),
+    ],
+)
+def test_the_uncertainty_in_bids_has_a_description(name, expected):
+    (job,) = plan_jobs([case(name)], "/out", is_bids=True)
+    assert job.outputs.uncertainty == Path(f"/out/{expected}.nii.gz")
+    assert job.outputs.of_ensembles == (
+        Path(f"/out/{expected}.nii.gz"),
+        Path(f"/out/{expected}.json"),
+    )
+    assert set(job.outputs.of_ensembles) < set(job.outputs.results)
+
+
+def test_no_uncertainty_replaces_a_probability():
+    both = [case("sub-1_FLAIR.nii"), case("sub-1_desc-disagreement_FLAIR.nii")]
+    with pytest.raises(UserError, match=r"both would write .*_desc-dis"):
+        plan_jobs(both, "/out", is_bids=True)
+
+
 def test_collisions_are_all_listed():
     with pytest.raises(UserError) as caught:
         mask_names("X.nii", "X.nii.gz", "b/Y.nii", "b/Y.nii.gz", "Z.nii")

@@ -7,9 +7,9 @@ from data_prep.cases.case import Case
 from data_prep.errors import UserError
 from data_prep.files import sha256_of
 from data_prep.preprocess import PreprocessConfig
+from wmh_keras.inference.ensemble import model_identity
 from wmh_keras.model_info import Member, ModelInfo
 from wmh_keras.prediction import records
-from wmh_keras.prediction.model_identity import model_identity
 from wmh_keras.prediction.outputs import plan_jobs
 from wmh_keras.prediction.records import (
     Record,

@@ -18,9 +18,15 @@ DRAWN = FigureEntry(
     "caption",
     "",
     "data:image/png;base64,AAAA",
+    9.5,
 )
 ABSENT = FigureEntry(
-    "figure_s5_sites", "Figure S5. Sites", "", "no sites: --data_dir=DATA", ""
+    "figure_s5_sites",
+    "Figure S5. Sites",
+    "",
+    "no sites: --data_dir=DATA",
+    "",
+    0.0,
 )
 
 
@@ -87,6 +93,12 @@ def test_every_table_and_figure_has_its_place_and_a_link_to_it(study):
                         assert line in text
 
 
+def test_a_figure_is_as_wide_as_it_was_drawn(study):
+    narrow = dataclasses.replace(DRAWN, inches=4.75)
+    (image,) = read(render(study, figures=[narrow, ABSENT])).all("img")
+    assert image["style"] == "--inches: 4.75"
+
+
 def test_what_is_missing_says_why(make_study):
     study = make_study(models=1, ratings=False, data=False, curves=False)
     text = "".join(read(render(study)).text)
@@ -136,7 +148,9 @@ def test_hostile_names_stay_text(study):
         parts=[Part((evil, evil), [(evil, f"{BEST}{evil}\n{evil}")], evil)],
         notes=[evil],
     )
-    figure = FigureEntry("figure_1", evil, evil, "", "data:image/png;base64,A")
+    figure = FigureEntry(
+        "figure_1", evil, evil, "", "data:image/png;base64,A", 9.5
+    )
     page = render(
         hostile, [*make_tables(hostile), table], [figure], [evil], evil
     )

@@ -92,6 +92,47 @@ def test_methods_name_every_rule(study):
         assert words in methods
 
 
+def test_methods_name_ensembles_and_flips(study):
+    first, *others = study.evaluations
+    evaluated = first.summary["evaluated"]
+    changed = {
+        **evaluated,
+        "other_models": [evaluated["model"]] * 2,
+        "test_time_flips": "all",
+    }
+    summary = {**first.summary, "evaluated": changed}
+    ensemble = dataclasses.replace(first, summary=summary)
+    both = dataclasses.replace(study, evaluations=(ensemble, *others))
+    assert (
+        "The probabilities of unet are the mean over the networks of 3 models "
+        "and the image and its mirror images (left-right and anterior-"
+        "posterior). The probabilities of unet, " in text_of(both)["Methods"]
+    )
+    assert "mean over the networks" not in text_of(study)["Methods"]
+
+
+def test_methods_say_who_was_predicted_out_of_fold(study):
+    assert "cross-validation" not in text_of(study)["Methods"]
+    folded = [
+        dataclasses.replace(
+            evaluation,
+            summary={
+                **evaluation.summary,
+                "evaluated": {
+                    **evaluation.summary["evaluated"],
+                    "folds": [{"name": "fold_1"}, {"name": "fold_2"}],
+                },
+            },
+        )
+        for evaluation in study.evaluations[:2]
+    ]
+    folded = (*folded, *study.evaluations[2:])
+    methods = text_of(dataclasses.replace(study, evaluations=folded))["Methods"]
+    assert "unet and unet3d: each patient was predicted by the one of 2 " in (
+        methods
+    )
+
+
 def test_methods_follow_the_rules_of_the_evaluation(study):
     evaluation = study.evaluations[0]
     evaluated = dict(evaluation.summary["evaluated"])

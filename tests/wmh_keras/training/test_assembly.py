@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
-from wmh_keras.training.assembly import compile_model
+from data_prep.errors import UsageError, UserError
+from wmh_keras.training.assembly import compile_model, network_arguments
 from wmh_keras.training.config import TrainingConfig
 
 ARGUMENTS = {"side": 16, "channels": 1, "filters": [2, 4]}
@@ -26,3 +26,75 @@ def test_bad_arguments_are_the_user_s_to_put_right():
         compile_model(CONFIG, {**ARGUMENTS, "side": 17})
     with pytest.raises(UserError, match="unett"):
         compile_model(dataclasses.replace(CONFIG, network="unett"), ARGUMENTS)
+
+
+def test_filters_are_the_network_s_own_by_default(small_data):
+    for network, filters in (
+        ("unet", [16, 32, 64, 128, 256]),
+        ("u_resnet", [32, 64, 128, 256]),
+    ):
+        config = TrainingConfig(network=network)
+        assert network_arguments(small_data, config)["filters"] == filters
+    config = TrainingConfig(network="unet3d", patch_size=(8, 16, 32))
+    assert network_arguments(small_data, config) == {
+        "patch_shape": [8, 16, 32],
+        "channels": 1,
+        "filters": [64, 128, 256, 512],
+        "in_plane_poolings": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "words"),
+    [
+        ({"network": "unett"}, UserError, "unett"),
+        ({"network": "unet3d"}, UsageError, "fitted on 3-D patches"),
+        (
+            {"network": "unet3d", "patch_size": (16, 16)},
+            UsageError,
+            "--patch_size=16,16: unet3d is fitted on 3-D patches",
+        ),
+        (
+            {"network": "u_resnet", "patch_size": (8, 16, 16)},
+            UsageError,
+            "--patch_size=8,16,16: u_resnet works slice by slice",
+        ),
+        (
+            {"network": "u_resnet", "patch_size": (64, 64)},
+            UsageError,
+            "at most 32, the side of the slices",
+        ),
+        (
+            {"network": "u_resnet", "patch_size": (16, 12)},
+            UserError,
+            "--patch_size: side: expected a multiple of 8",
+        ),
+        (
+            {"network": "u_resnet", "filters": (2,) * 7},
+            UserError,
+            "side: expected a multiple of 64",
+        ),
+        (
+            {"figure_variant": True},
+            UsageError,
+            "--figure_variant=True: unet has no such option",
+        ),
+        (
+            {"network": "u_resnet", "in_plane_poolings": 1},
+            UsageError,
+            "--in_plane_poolings=1: u_resnet has no such option",
+        ),
+    ],
+)
+def test_flags_that_a_network_cannot_use_are_refused(
+    small_data, flags, error, words
+):
+    with pytest.raises(error, match=words):
+        network_arguments(small_data, TrainingConfig(**flags))
+
+
+def test_patches_that_3d_poolings_do_not_divide_are_refused(small_data):
+    config = TrainingConfig(network="unet3d", patch_size=(4, 16, 16))
+    arguments = network_arguments(small_data, config)
+    with pytest.raises(UserError, match="multiples of 8, 8, 8"):
+        compile_model(config, arguments)

@@ -35,6 +35,12 @@ def test_the_defaults_are_the_paper_s():
         ("scaling", 1.0),
         ("threshold", 0.0),
         ("filters", (16, 0)),
+        ("patch_size", (64,)),
+        ("patch_size", (16, 0)),
+        ("patch_size", (1, 16, 64, 64)),
+        ("patch_shift", 0.6),
+        ("lesion_patches", 1.0),
+        ("loss", "hinge"),
         ("steps_per_epoch", -1),
         ("validation_every", 201),
         ("other_pathology", "lesion"),
@@ -70,6 +76,13 @@ def test_paths_and_the_number_of_epochs_may_change():
     old = TrainingConfig(data_dir="a", workdir="b", epochs=5)
     new = TrainingConfig(data_dir="c", workdir="d", epochs=9)
     assert differences(old.to_flags(), new.to_flags()) == []
+
+
+def test_how_patches_are_drawn_is_refused_for_whole_slices():
+    with pytest.raises(UsageError, match="--patch_shift: expected only with"):
+        TrainingConfig(patch_shift=0.5)
+    config = TrainingConfig(patch_size=(8, 8), patch_shift=0.5)
+    assert "--patch_size=8,8" in format_flagfile(config).splitlines()
 
 
 def test_a_flag_that_only_one_version_has_is_a_difference():

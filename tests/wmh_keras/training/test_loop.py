@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.errors import UserError
 from wmh_keras import artifacts
-from wmh_keras.inference.segmenter import Segmenter
+from wmh_keras.inference.loading import load_segmenter
 from wmh_keras.metrics import pixel
 from wmh_keras.training import loop
 from wmh_keras.training.callbacks import HISTORY_COLUMNS
@@ -103,7 +103,9 @@ def test_the_best_model_is_kept_with_what_belongs_to_it(
 
 def test_its_score_is_what_prediction_gives_at_one_half(trained, small_data):
     workdir, _, result = trained
-    segmenter = Segmenter.from_model(workdir, threshold=0.5, min_lesion_mm3=0)
+    segmenter = load_segmenter(
+        [artifacts.read_model_info(workdir)], threshold=0.5, min_lesion_mm3=0
+    )
     dice = [
         pixel.dice(
             pixel.count_pixels(v.mask.data, segmenter.segment(v.images).mask)

@@ -6,7 +6,14 @@ import pytest
 from data_prep.errors import UserError
 from wmh_keras.training.checkpoint import save_checkpoint
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.workdir import locked, open_workdir, read_flags
+from wmh_keras.training.workdir import (
+    WorkDone,
+    is_finished,
+    locked,
+    open_workdir,
+    read_flags,
+    read_work_done,
+)
 
 DATA = "fingerprint"
 
@@ -126,3 +133,32 @@ def test_two_trainings_cannot_share_a_work_folder(tmp_path):
         pass
     with locked(tmp_path / "run"):
         pass
+
+
+def test_a_finished_training_is_known(begin, config, tmp_path):
+    assert not is_finished(config, DATA)
+    begin(epoch=5)
+    before = sorted(tmp_path.rglob("*"))
+    assert is_finished(config, DATA)
+    assert not is_finished(config, "other data")
+    assert not is_finished(dataclasses.replace(config, seed=3), DATA)
+    assert not is_finished(dataclasses.replace(config, epochs=6), DATA)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_training_that_was_stopped_early_is_finished(begin, config):
+    begin(epoch=2, stopped=True)
+    assert is_finished(config, DATA)
+
+
+def test_work_done_is_read_from_the_last_checkpoint(config, model, tmp_path):
+    run = tmp_path / "run"
+    assert read_work_done(run) == WorkDone()
+    open_workdir(config, DATA)
+    state = {
+        "data_fingerprint": DATA,
+        "schedule": {"stopped": False, "best_epoch": 1, "best": 0.25},
+        "history": [{"epoch": 1, "seconds": 2.0}, {"epoch": 2, "seconds": 1.5}],
+    }
+    save_checkpoint(run / "checkpoints", 2, model, state)
+    assert read_work_done(run) == WorkDone(2, 1, 0.25, 3.5)

@@ -17,6 +17,7 @@ from wmh_keras.reporting.figures.style import (
     wrap_name,
 )
 from wmh_keras.reporting.study import Study
+from wmh_keras.reporting.tables.formats import number
 
 _MISSING = (
     "No evaluation holds probabilities, which these curves are made from. "
@@ -49,7 +50,7 @@ def draw_roc(study: Study) -> Illustration:
         study: what the report is about.
     """
     name, title = "figure_5b_roc", "Figure 5 B. ROC curves"
-    lines = _lines(study, "roc", "auc", "AUC")
+    lines = _lines(study, "roc", "auc", "AUC", 4)
     if not lines:
         return Illustration(name, title, missing=_MISSING)
     figure = new_figure(4.6)
@@ -83,7 +84,7 @@ def draw_precision_recall(study: Study) -> Illustration:
     """
     name = "figure_s1_precision_recall"
     title = "Figure S1. Precision-recall curves"
-    lines = _lines(study, "precision_recall", "average_precision", "AP")
+    lines = _lines(study, "precision_recall", "average_precision", "AP", 3)
     if not lines:
         return Illustration(name, title, missing=_MISSING)
     figure = new_figure(5.4, 7)
@@ -105,7 +106,9 @@ def draw_precision_recall(study: Study) -> Illustration:
     return Illustration(name, title, caption, figure)
 
 
-def _lines(study: Study, curve: str, score: str, short: str) -> list[_Line]:
+def _lines(
+    study: Study, curve: str, score: str, short: str, decimals: int
+) -> list[_Line]:
     colours = model_colours(study)
     lines = []
     for item in study.evaluations:
@@ -117,9 +120,9 @@ def _lines(study: Study, curve: str, score: str, short: str) -> list[_Line]:
         areas = areas[~np.isnan(areas)]
         label = wrap_name(item.name, 28)
         if len(areas):
-            label += f"\n{short} {areas.mean():.4f}"
+            label += f"\n{short} {number(areas.mean(), decimals)}"
             if len(areas) > 1:
-                label += f" ± {areas.std(ddof=1):.4f}"
+                label += f" ± {number(areas.std(ddof=1), decimals)}"
             label += f" (n = {len(areas):,})"
         lines.append(
             _Line(label, colours[item.name], x, mean, np.nan_to_num(sd))

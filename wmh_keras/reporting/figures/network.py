@@ -13,7 +13,7 @@ from wmh_keras.reporting.figures.network_layout import (
     lay_out_network,
 )
 from wmh_keras.reporting.figures.style import WIDTH
-from wmh_keras.reporting.study import Study
+from wmh_keras.reporting.study import Study, models_of
 
 NAME = "figure_3_network"
 TITLE = "Figure 3. Network"
@@ -22,19 +22,21 @@ TITLE = "Figure 3. Network"
 def draw_network(study: Study) -> Illustration:
     """Builds each model's network and draws it.
 
-    Models of one architecture share a drawing.
+    Models of one architecture share a drawing; an ensemble of several has
+    one of each.
 
     Args:
         study: what the report is about.
     """
     networks: dict[str, list[str]] = {}
     for item in study.evaluations:
-        model = item.summary["evaluated"].get("model")
-        if model:
+        for model in models_of(item):
             key = json.dumps(
                 [model["network"], model["network_arguments"]], sort_keys=True
             )
-            networks.setdefault(key, []).append(item.name)
+            names = networks.setdefault(key, [])
+            if item.name not in names:
+                names.append(item.name)
     if not networks:
         return Illustration(
             NAME,
@@ -65,11 +67,7 @@ def draw_network(study: Study) -> Illustration:
         "finer its resolution (left), the wider the more channels; above a "
         "block its channels."
     )
-    absent = [
-        item.name
-        for item in study.evaluations
-        if not item.summary["evaluated"].get("model")
-    ]
+    absent = [item.name for item in study.evaluations if not models_of(item)]
     if absent:
         caption += f" Evaluated from files: {', '.join(absent)}."
     if failures:

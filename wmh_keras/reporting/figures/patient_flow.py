@@ -13,6 +13,8 @@ from wmh_keras.reporting.study import DataSummary, Study, count_by_split
 NAME = "figure_1_patient_flow"
 TITLE = "Figure 1. Patient flow"
 _WIDTH = 9.5
+# Of a single column; it then fits the page on a phone.
+_NARROW = 4.8
 _MARGIN = 0.1
 _GAP = 0.35
 _LEFT_OUT = ("excluded", "skipped")
@@ -29,7 +31,7 @@ def draw_patient_flow(study: Study) -> Illustration:
     Args:
         study: what the report is about.
     """
-    sheet = Sheet(_WIDTH)
+    sheet = Sheet(_NARROW if study.data is None else _WIDTH)
     caption = (
         "From the patients that were found to those that were evaluated and "
         "rated. Lesions are those of the reference masks, small < 20 mm³, "
@@ -156,8 +158,8 @@ def _draw_evaluated(
 ) -> None:
     first = study.evaluations[0]
     width = 3.6
-    centre = _WIDTH / 2 if source is None else source.centre
-    left = min(max(centre - width / 2, _MARGIN), _WIDTH - _MARGIN - width)
+    centre = sheet.width / 2 if source is None else source.centre
+    left = min(max(centre - width / 2, _MARGIN), sheet.width - _MARGIN - width)
     lines = [
         "Evaluated",
         plural(len(first.subjects), "patient")

@@ -28,7 +28,7 @@ def draw_training(study: Study) -> Illustration:
             NAME,
             TITLE,
             missing="No evaluation holds the history of a training. It is "
-            "there when a work folder of wmh-train is evaluated "
+            "there when one work folder of wmh-train is evaluated "
             "(--model=WORKDIR).",
         )
     caption = (

@@ -1,5 +1,6 @@
 """Figure S3: predicted against reference volumes."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from wmh_keras.reporting.figures.style import (
     wrap_name,
 )
 from wmh_keras.reporting.study import Study
+from wmh_keras.reporting.tables.formats import known, number
 
 NAME = "figure_s3_bland_altman"
 TITLE = "Figure S3. Agreement of volumes"
@@ -129,7 +131,9 @@ def _icc(agreement: Mapping[str, Any]) -> str:
     block = agreement.get("icc_a1") or {}
     if block.get("value") is None:
         return "ICC(A,1) not defined"
-    text = f"ICC(A,1) = {block['value']:.3f}"
-    if block.get("ci_low") is None or block.get("ci_high") is None:
+    value = number(block["value"])
+    text = f"ICC(A,1) {value if value[0] == '>' else f'= {value}'}"
+    low, high = known(block.get("ci_low")), known(block.get("ci_high"))
+    if math.isnan(low) or math.isnan(high):
         return text
-    return f"{text} ({block['ci_low']:.3f} to {block['ci_high']:.3f})"
+    return f"{text} ({number(low)} to {number(high)})"

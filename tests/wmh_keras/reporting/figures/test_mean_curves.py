@@ -61,21 +61,37 @@ def test_the_band_is_one_sd_and_stays_within_0_and_1(study):
 
 
 @pytest.mark.parametrize(
-    ("draw", "score", "short"),
+    ("draw", "score", "short", "decimals"),
     [
-        (draw_roc, "auc", "AUC"),
-        (draw_precision_recall, "average_precision", "AP"),
+        (draw_roc, "auc", "AUC", 4),
+        (draw_precision_recall, "average_precision", "AP", 3),
     ],
 )
-def test_the_legend_gives_mean_and_sd_of_the_areas(study, draw, score, short):
+def test_the_legend_gives_mean_and_sd_of_the_areas(
+    study, draw, score, short, decimals
+):
     (legend,) = draw(study).figure.legends
     for text, item in zip(legend.get_texts(), study.evaluations, strict=True):
         areas = np.array(list(item.by_subject(score).values()))
         areas = areas[~np.isnan(areas)]
         assert text.get_text() == (
-            f"{item.name}\n{short} {areas.mean():.4f} ± "
-            f"{areas.std(ddof=1):.4f} (n = 9)"
+            f"{item.name}\n{short} {areas.mean():.{decimals}f} ± "
+            f"{areas.std(ddof=1):.{decimals}f} (n = 9)"
         )
+
+
+def test_an_area_below_1_is_not_printed_as_1(study):
+    item = study.evaluations[0]
+    volumes = [
+        dataclasses.replace(v, scores=dataclasses.replace(v.scores, auc=auc))
+        for v, auc in zip(
+            item.volumes, [0.99998, 0.99999] * len(item.volumes), strict=False
+        )
+    ]
+    item = dataclasses.replace(item, volumes=tuple(volumes))
+    one = dataclasses.replace(study, evaluations=(item,), comparison=None)
+    (legend,) = draw_roc(one).figure.legends
+    assert "AUC > 0.9999 ± 0.0000 (n = " in legend.get_texts()[0].get_text()
 
 
 def test_without_probabilities(make_study, study):

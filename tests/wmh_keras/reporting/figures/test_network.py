@@ -53,6 +53,16 @@ def test_every_architecture_is_drawn(study):
     assert "unet (unet3d)" in texts(figure)
 
 
+def test_an_ensemble_shows_each_of_its_architectures(study):
+    several = with_models(study, unet(3, 5), unet(3, 5), unet(3, 5))
+    first = several.evaluations[0].summary["evaluated"]
+    first["other_models"] = [unet(3, 5), unet(2, 4, 8)]
+    figure = draw_network(several).figure
+    assert len(figure.axes) == 2
+    titles = [text for text in texts(figure) if text.startswith("unet")]
+    assert titles == ["unet (unet, unet3d, uresnet)", "unet"]
+
+
 def test_files_have_no_network(study):
     files = draw_network(with_models(study, None, None, None))
     assert files.figure is None

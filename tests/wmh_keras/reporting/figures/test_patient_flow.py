@@ -49,7 +49,12 @@ def test_the_evaluation_hangs_below_its_split(study):
 def test_without_the_data_set_it_starts_at_the_evaluation(make_study):
     study = make_study(models=1, data=False, ratings=False)
     assert texts(study) == ["Evaluated", "10 patients", "1 model: unet"]
-    assert "--data_dir" in draw_patient_flow(study).caption
+    illustration = draw_patient_flow(study)
+    assert "--data_dir" in illustration.caption
+    # One column: no sheet of mere margins, which a phone would have to scroll.
+    (axes,) = illustration.figure.axes
+    (box,) = axes.patches
+    assert illustration.figure.get_figwidth() < 1.5 * box.get_width()
 
 
 def test_a_split_without_masks_and_several_scans(study):

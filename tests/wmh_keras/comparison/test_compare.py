@@ -1,0 +1,418 @@
+"""The program: order, resume, failures, folds; two processes in all."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from data_prep.files import read_csv
+from wmh_keras import compare as program
+from wmh_keras.comparison import child
+from wmh_keras.comparison.plan import make_plan
+from wmh_keras.comparison.request import (
+    ComparisonRequest,
+    CrossValidation,
+    Places,
+)
+from wmh_keras.comparison.run import compare
+from wmh_keras.comparison.step import Ending
+from wmh_keras.evaluate import cli as evaluate
+
+STEPS = [
+    "train narrow",
+    "evaluate narrow",
+    "train wide",
+    "evaluate wide",
+    "report",
+]
+
+
+def states_of(request):
+    return [line.split("  ")[0] for line in make_plan(request).describe()]
+
+
+def rows_of(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def request_of(data_dirs, recipes, tmp_path_factory):
+    return ComparisonRequest(
+        recipes,
+        tmp_path_factory.mktemp("compared") / "work",
+        data_dirs["plain"],
+        evaluate_flags=("--threshold=0.4", "--nopictures"),
+    )
+
+
+@dataclasses.dataclass
+class Outcomes:
+    """A comparison whose first training was killed, then interrupted."""
+
+    request: ComparisonRequest
+    killed: object
+    states_after_kill: list
+    log_after_interrupt: str
+    labels: list
+    done: object
+
+
+def send(processes, sign, is_time):
+    pause = threading.Event()
+    while not is_time():
+        pause.wait(0.002)
+    processes[-1].send_signal(sign)
+
+
+@pytest.fixture(scope="module")
+def compared(request_of, in_process):
+    """In processes: SIGKILL after the first epoch, then SIGINT at once."""
+    places = Places(request_of.workdir)
+    checkpoints = places.run("narrow") / "checkpoints"
+    log = places.log("narrow", "train")
+    start, processes = child._start, []
+
+    def start_noted(command):
+        processes.append(start(command))
+        return processes[-1]
+
+    def run_until(sign, is_time):
+        def run_step(step):
+            if step.label != "train narrow":
+                return Ending(1, "not now")
+            arguments = (processes, sign, is_time)
+            killer = threading.Thread(target=send, args=arguments)
+            killer.start()
+            try:
+                return child.run_child(step)
+            finally:
+                killer.join()
+
+        return run_step
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "_start", start_noted)
+        killed = compare(
+            request_of,
+            run_until(signal.SIGKILL, (checkpoints / "epoch_000001").exists),
+        )
+        states = states_of(request_of)
+        with pytest.raises(KeyboardInterrupt):
+            compare(
+                request_of,
+                run_until(
+                    signal.SIGINT,
+                    # It says with which epoch it goes on.
+                    lambda: "epoch 2/2 · prep" in log.read_text(),
+                ),
+            )
+    said = log.read_text()
+    run_step = in_process()
+    done = compare(request_of, run_step)
+    return Outcomes(request_of, killed, states, said, run_step.labels, done)
+
+
+@pytest.fixture(scope="module")
+def folded(data_dirs, recipes, in_process, tmp_path_factory):
+    """Two folds of one recipe: request, outcome, labels."""
+    request = ComparisonRequest(
+        recipes[:1],
+        tmp_path_factory.mktemp("folded") / "work",
+        data_dirs["plain"],
+        evaluate_flags=("--threshold=0.4", "--nopictures"),
+        cross_validation=CrossValidation(2),
+    )
+    assert states_of(request) == ["to do"] * 4
+    run_step = in_process(report="not now")
+    return request, compare(request, run_step), run_step.labels
+
+
+def test_a_killed_training_is_reported_and_the_next_tried(compared):
+    first, second = compared.killed.rows
+    assert (first.status, first.epochs, first.test_dice) == ("failed", 1, None)
+    assert "was killed (SIGKILL" in first.error
+    assert "not now" in second.error
+    assert compared.states_after_kill[0] == "begun, 1 epochs done"
+
+
+def test_an_interrupted_training_says_how_to_go_on(compared):
+    assert "the same command goes on" in compared.log_after_interrupt
+
+
+def test_the_same_command_does_the_rest(compared):
+    assert compared.labels == STEPS
+    assert compared.done.succeeded
+    assert [row.epochs for row in compared.done.rows] == [2, 2]
+    assert compared.done.reported == ("narrow", "wide")
+    run = Places(compared.request.workdir).run("narrow")
+    history = rows_of(run / "history.csv")
+    assert [row["epoch"] for row in history] == ["1", "2"]
+
+
+def test_it_says_what_came_of_each_recipe(compared):
+    places = Places(compared.request.workdir)
+    for row in rows_of(places.table):
+        name = row["recipe"]
+        assert (row["status"], row["error"]) == ("done", "")
+        summary = json.loads(
+            (places.evaluation(name) / "summary.json").read_text()
+        )
+        assert float(row["test_dice"]) == summary["scores"]["dice"]["mean"]
+        model = json.loads((places.run(name) / "model/model.json").read_text())
+        assert float(row["validation_dice"]) == model["scores"]["val_dice"]
+        assert int(row["best_epoch"]) == model["scores"]["epoch"]
+    record = json.loads((places.report / "report.json").read_text())
+    assert [e["name"] for e in record["evaluations"]] == ["narrow", "wide"]
+
+
+def test_what_is_done_is_not_done_again(compared, capsys):
+    request_of = compared.request
+    assert states_of(request_of) == ["done"] * 5
+    flags = [
+        f"--recipes={','.join(request_of.recipes)}",
+        f"--data_dir={request_of.data_dir}",
+        f"--workdir={request_of.workdir}",
+        "--evaluate_flags=--threshold=0.4 --nopictures",
+    ]
+    assert program.cli(["wmh-compare", *flags, "--dry_run"]) == 0
+    assert capsys.readouterr().out.count("done  ") == 5
+    assert program.cli(["wmh-compare", *flags]) == 0
+    output = capsys.readouterr()
+    assert output.err.count("done already") == 5
+    assert "report.html" in output.out
+    # So is what an earlier evaluation left out.
+    more = dataclasses.replace(
+        request_of, evaluate_flags=("--threshold=0.4", "--save_predictions")
+    )
+    assert states_of(more)[1] == "to do"
+    # Those of another threshold are evaluated again, and reported.
+    assert states_of(
+        ComparisonRequest(
+            request_of.recipes, request_of.workdir, request_of.data_dir
+        )
+    ) == ["done", "to do"] * 2 + ["done"]
+
+
+def test_a_damaged_table_is_made_again(compared, in_process):
+    request = compared.request
+    table = Places(request.workdir).evaluation("wide") / "lesions.csv"
+    kept = table.read_bytes()
+    table.write_text("damaged\n")
+    assert states_of(request)[3] == "to do"
+    run_step = in_process(report="not now")
+    compare(request, run_step)
+    assert run_step.labels == ["evaluate wide", "report"]
+    assert table.read_bytes() == kept
+
+
+def test_a_changed_recipe_is_refused_and_the_others_go_on(
+    compared, in_process, tmp_path, capsys
+):
+    """Training itself says why."""
+    request_of = compared.request
+    changed = tmp_path / "narrow.cfg"
+    with open(request_of.recipes[0]) as stream:
+        changed.write_text(stream.read() + "--seed=5\n")
+    recipes = (str(changed), request_of.recipes[1])
+    request = ComparisonRequest(
+        recipes,
+        request_of.workdir,
+        request_of.data_dir,
+        evaluate_flags=request_of.evaluate_flags,
+    )
+    run_step = in_process(report="not now")
+    result = compare(request, run_step)
+    assert "--seed: was '0', now '5'" in capsys.readouterr().err
+    assert [row.status for row in result.rows] == ["failed", "done"]
+    assert result.rows[0].test_dice is None
+    assert run_step.labels == ["train narrow", "report"]
+    assert not result.succeeded
+    assert "no report: report: not now" in "\n".join(result.describe())
+
+
+def test_a_recipe_that_fails_is_reported_and_the_others_go_on(
+    recipes, data_dir, in_process, tmp_path
+):
+    run_step = in_process(
+        **{"train narrow": "no\nluck", "train wide": "no luck either"}
+    )
+    request = ComparisonRequest(recipes, tmp_path / "work", data_dir)
+    result = compare(request, run_step)
+    assert run_step.labels == ["train narrow", "train wide"]
+    text = "\n".join(result.describe())
+    assert "failed: narrow: train narrow: no\nluck (log: " in text
+    assert "no report: every recipe failed" in text
+    (first, second) = rows_of(tmp_path / "work/compare.csv")
+    assert first["status"] == second["status"] == "failed"
+    assert first["error"].startswith("train narrow: no luck (log: ")
+    assert first["test_dice"] == ""
+
+
+def test_ctrl_c_says_how_to_go_on(data_dir, recipes, tmp_path, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "_start", interrupted)
+        code = program.cli(
+            [
+                "wmh-compare",
+                f"--recipes={recipes[0]}",
+                f"--data_dir={data_dir}",
+                f"--workdir={tmp_path / 'work'}",
+            ]
+        )
+    assert code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "work/compare.csv").exists()
+
+
+def test_two_at_once_are_kept_apart(request_of, capsys):
+    import fcntl
+
+    request_of.workdir.mkdir(exist_ok=True)
+    descriptor = os.open(request_of.workdir, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        code = program.cli(
+            [
+                "wmh-compare",
+                f"--recipes={request_of.recipes[0]}",
+                f"--data_dir={request_of.data_dir}",
+                f"--workdir={request_of.workdir}",
+            ]
+        )
+    finally:
+        os.close(descriptor)
+    assert code == 1
+    assert "another wmh-compare runs here" in capsys.readouterr().err
+
+
+def test_folds(folded, tmp_path):
+    """The models of the folds, one evaluation, and the tables."""
+    request, result, labels = folded
+    assert labels == [
+        "train narrow fold_1",
+        "train narrow fold_2",
+        "evaluate narrow",
+        "report",
+    ]
+    places = Places(request.workdir)
+    rows = rows_of(places.evaluation("narrow") / "per_patient.csv")
+    scans = [(row["subject_id"], row["session"]) for row in rows]
+    assert scans == [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", ""),
+        ("c", ""),
+        ("d", ""),
+        ("e", ""),
+        ("f", ""),
+    ]
+    # Each subject's numbers are those of its fold's model alone.
+    for number, fold_row in enumerate(rows_of(places.fold_table), 1):
+        name = f"fold_{number}"
+        out = tmp_path / name
+        flags = [
+            f"--data_dir={request.data_dir}",
+            f"--model={places.run('narrow', name)}",
+            f"--subjects={places.folds / name / 'test.txt'}",
+            f"--output_dir={out}",
+            *request.evaluate_flags,
+        ]
+        assert evaluate(["wmh-evaluate", *flags]) == 0
+        alone = rows_of(out / "per_patient.csv")
+        of_fold = [dict(row) for row in rows if row["model"] == name]
+        assert [row.pop("model") for row in of_fold] == [name] * len(alone)
+        assert of_fold == alone
+        assert {row["auc"] for row in alone} != {""}
+        summary = json.loads((out / "summary.json").read_text())
+        assert summary["warnings"] == []
+        mean = summary["scores"]["dice"]["mean"]
+        assert float(fold_row["out_of_fold_dice"]) == pytest.approx(mean)
+        assert int(fold_row["n"]) == summary["num_subjects"]
+    (row,) = result.rows
+    assert (row.epochs, row.best_epoch) == (4, None)
+    dice = [r.validation_dice for r in result.fold_rows]
+    assert row.validation_dice == pytest.approx(sum(dice) / 2)
+
+
+def test_folds_are_done_once(folded, in_process):
+    request, *_ = folded
+    assert states_of(request) == ["done", "done", "done", "to do"]
+    run_step = in_process(report="not now")
+    compare(request, run_step)
+    assert run_step.labels == ["report"]
+
+
+def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
+    request, *_ = folded
+    places = Places(request.workdir)
+    table = places.fold_models("narrow")
+    rows = read_csv(table)
+    first = rows[0]["model"]
+    wrong = next(row["subject_id"] for row in rows if row["model"] != first)
+    mixed = table.with_name("mixed.csv")
+    mixed.write_text(
+        "subject_id,model\n"
+        + "".join(f"{row['subject_id']},{first}\n" for row in rows)
+    )
+    flags = [
+        f"--data_dir={request.data_dir}",
+        f"--output_dir={tmp_path / 'out'}",
+    ]
+    code = evaluate(["wmh-evaluate", *flags, f"--fold_models={mixed}"])
+    mixed.unlink()
+    assert code == 1
+    message = capsys.readouterr().err
+    assert "trained or validated on subjects" in message
+    assert wrong in message.split("fold_1: ")[1]
+    assert not (tmp_path / "out").exists()
+    code = evaluate(
+        ["wmh-evaluate", *flags, f"--fold_models={table}", "--split=test"]
+    )
+    assert code == 2
+    assert "--split: the table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "--recipes, --workdir"),
+        (("--recipes=a",), "--workdir"),
+        (("--recipes=a", "--workdir=w,x"), "commas"),
+        (("--recipes=a", "--workdir=w", "--seed=1"), "--num_folds"),
+        (
+            ("--recipes=a", "--workdir=w", "--num_folds=2", "--test_split=x"),
+            "--cv_splits",
+        ),
+        (
+            (
+                "--recipes=a",
+                "--workdir=w",
+                "--num_folds=2",
+                "--leave_one_site_out",
+            ),
+            "both",
+        ),
+        (
+            (
+                "--recipes=a",
+                "--workdir=w",
+                "--num_folds=2",
+                "--validation_fraction=1",
+            ),
+            "--validation_fraction",
+        ),
+        (("--recipes=a", "--workdir=w", '--train_flags="'), "as in a shell"),
+        (("--recipes=a b", "--workdir=w"), "rename"),
+    ],
+)
+def test_wrong_usage_is_explained(flags, message, capsys):
+    assert program.cli(["wmh-compare", *flags]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""Which model is for whom, and what keeps models from being one evaluation."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from data_prep.errors import UserError
+from data_prep.preprocess import PreprocessConfig
+from wmh_keras.evaluation import out_of_fold
+from wmh_keras.evaluation.fold_models import (
+    FoldModel,
+    read_fold_models,
+    write_fold_models,
+)
+from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
+from wmh_keras.evaluation.request import OutOfFoldRequest
+from wmh_keras.model_info import ModelInfo, subject_digest
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    table = tmp_path / "folds/models.csv"
+    models = [
+        (tmp_path / "runs/fold_1", ("a", "c")),
+        (tmp_path / "runs/fold_2", ("b",)),
+    ]
+    write_fold_models(table, models)
+    found = read_fold_models(table)
+    assert [(m.name, m.subjects) for m in found] == [
+        ("fold_1", ("a", "c")),
+        ("fold_2", ("b",)),
+    ]
+    assert [m.model.resolve() for m in found] == [m for m, _ in models]
+
+
+def test_models_of_one_name_are_called_by_their_path(tmp_path):
+    table = tmp_path / "models.csv"
+    table.write_text(
+        "subject_id,model,site\nsub-a,x/run,n\nb,y/run,n\nc,x/run,n\n"
+    )
+    assert read_fold_models(table) == (
+        FoldModel("x/run", tmp_path / "x/run", ("a", "c")),
+        FoldModel("y/run", tmp_path / "y/run", ("b",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject_id,model\n", "a line for each subject, found none"),
+        ("subject_id,path\na,m\n", "line 2: .* found no model"),
+        ("subject_id,model\na,\n", "line 2: .* found no model"),
+        ("subject_id,model\na,m\nsub-a,n\n", "line 3: .* a has two"),
+    ],
+)
+def test_damaged_tables_are_refused(tmp_path, text, message):
+    table = tmp_path / "models.csv"
+    table.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_fold_models(table)
+
+
+class Data:
+    identity = "of the data"
+
+    def select(self, subjects):
+        return list(subjects)
+
+    def check_channels(self, channels):
+        assert channels == ("flair",)
+
+
+@pytest.fixture
+def describe(tmp_path, monkeypatch):
+    """Describes two folds whose models differ in what is given."""
+    monkeypatch.setattr(out_of_fold, "open_prepared_data", lambda _: Data())
+    table = tmp_path / "models.csv"
+    table.write_text("subject_id,model\na,one\nb,two\n")
+    infos = {
+        "one": ModelInfo(
+            network="unet",
+            network_arguments={"filters": [2]},
+            preprocess=PreprocessConfig(side=32),
+            seen_subjects=(subject_digest("b"),),
+            files={"member_0.weights.h5": "1"},
+        ),
+    }
+    infos["two"] = dataclasses.replace(
+        infos["one"],
+        seen_subjects=(subject_digest("a"),),
+        files={"member_0.weights.h5": "2"},
+    )
+
+    def describe_with(request=(), **second):
+        second = dataclasses.replace(infos["two"], **second)
+        models = {**infos, "two": second}
+        return describe_out_of_fold(
+            OutOfFoldRequest(Path("data"), table, **dict(request)),
+            lambda path: models[path.name],
+            seed=4,
+        )
+
+    return describe_with
+
+
+def test_the_description_knows_every_model(describe):
+    found = describe()
+    assert found["kind"] == "out_of_fold"
+    assert found["subjects"] == ["a", "b"]
+    assert [fold["subjects"] for fold in found["folds"]] == [["a"], ["b"]]
+    assert found != describe(files={"member_0.weights.h5": "3"})
+    assert found["threshold"] == 0.5
+    assert found["seed"] == 4
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"threshold": 0.4}, "expected threshold 0.5 .* --threshold"),
+        ({"min_lesion_mm3": 3.0}, "expected min_lesion_mm3 0.0 .* --min_les"),
+        ({"network": "other"}, "of one recipe"),
+        ({"preprocess": PreprocessConfig(side=64)}, "expected preprocess"),
+        ({"data_identity": "other"}, "expected data_identity"),
+        (
+            {"seen_subjects": (subject_digest("b"),)},
+            r"trained or validated on .*\n  .*two: b\n",
+        ),
+    ],
+)
+def test_models_that_make_no_evaluation_are_refused(describe, second, message):
+    with pytest.raises(UserError, match=message):
+        describe(**second)
+
+
+def test_a_setting_for_all_makes_them_agree(describe):
+    given = {"threshold": 0.3, "min_lesion_mm3": 2.0}
+    found = describe(given, threshold=0.4, min_lesion_mm3=3.0)
+    assert found["threshold"] == 0.3
+    assert found["rules"]["min_lesion_mm3"] == 2.0

@@ -1,0 +1,211 @@
+import collections
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.patch_store import open_patch_store
+from wmh_keras.training.patch_stream import PatchStream
+
+ALL = AugmentationConfig(
+    vertical_flip=0.5,
+    horizontal_flip=0.5,
+    rotation_degrees=20,
+    contrast=0.1,
+    scaling=0.1,
+    translation=0.1,
+    noise_std=0.1,
+)
+SIZES = [(8, 12), (4, 8, 12)]
+
+
+@pytest.fixture(scope="module")
+def make_stream(small_data, tmp_path_factory):
+    records = small_data.select("train")
+    folder = tmp_path_factory.mktemp("stream") / "patches"
+    store = open_patch_store(folder, small_data, records, "key")
+
+    def make(size=(8, 12), **changes):
+        defaults = {
+            "store": store,
+            "records": records,
+            "patch_size": size,
+            "global_batch_size": 4,
+            "seed": 3,
+            "lesion_patches": 0.5,
+            "patch_shift": 0.25,
+            "augmentation": AugmentationConfig(),
+        }
+        return PatchStream(**{**defaults, **changes})
+
+    return make
+
+
+def arrays(stream, first, last):
+    return [
+        (image.numpy(), mask.numpy())
+        for image, mask in stream.batches(first, last)
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("augmentation", [AugmentationConfig(), ALL])
+def test_batches_are_what_the_network_takes(make_stream, size, augmentation):
+    stream = make_stream(size, augmentation=augmentation)
+    dataset = stream.batches(0, 1)
+    image, mask = (spec.shape for spec in dataset.element_spec)
+    assert image == mask == (4, *size, 1)
+    ((image, mask),) = arrays(stream, 0, 1)
+    assert image.shape == mask.shape == (4, *size, 1)
+    assert image.dtype == mask.dtype == np.float32
+    assert set(np.unique(mask)) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_patches_are_what_the_store_holds_at_their_place(make_stream, size):
+    stream = make_stream(size)
+    shape = (1,) * (3 - len(size)) + size
+    for step, (images, masks) in enumerate(arrays(stream, 0, 3)):
+        for index in range(4):
+            volume, start = stream.place(4 * step + index)
+            image, mask = stream.store.read(volume, start, shape)
+            np.testing.assert_array_equal(
+                images[index], image.reshape(images[index].shape)
+            )
+            np.testing.assert_array_equal(
+                masks[index].ravel(), mask.ravel().astype(np.float32)
+            )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("first", [1, 5, 9])
+def test_going_on_gives_the_same_batches_as_an_unbroken_stream(
+    make_stream, size, first
+):
+    stream = make_stream(size, augmentation=ALL)
+    unbroken = itertools.islice(arrays(stream, 0, 10), first, None)
+    pairs = zip(unbroken, arrays(stream, first, 10), strict=True)
+    for (x, y), (x2, y2) in pairs:
+        np.testing.assert_array_equal(x, x2)
+        np.testing.assert_array_equal(y, y2)
+
+
+def test_the_seed_decides_places_and_augmentation(make_stream):
+    one, again, other = (
+        arrays(make_stream(augmentation=ALL, seed=seed), 0, 2)
+        for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(one[1][0], again[1][0])
+    assert not np.array_equal(one[1][0], other[1][0])
+
+
+def test_every_volume_gives_as_many_patches(make_stream):
+    stream = make_stream()
+    volumes = [stream.place(number)[0] for number in range(30)]
+    rounds = [tuple(volumes[i : i + 3]) for i in range(0, 30, 3)]
+    assert all(set(volumes) == {0, 1, 2} for volumes in rounds)
+    assert len(set(rounds)) > 1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (2, 8, 8)])
+@pytest.mark.parametrize(("shift", "reach"), [(0.0, 0), (0.25, 2), (0.5, 4)])
+def test_lesion_patches_hold_their_voxel_as_far_off_as_allowed(
+    make_stream, size, shift, reach
+):
+    stream = make_stream(size, lesion_patches=1.0, patch_shift=shift)
+    depth = 1 if len(size) == 2 else 2
+    seen = collections.Counter()
+    for number in range(300):
+        volume, start = stream.place(number)
+        # The voxel, if the patch had it in the middle.
+        _, mask = stream.store.read(volume, start, (depth, 8, 8))
+        around = mask[:, 4 - reach : 4 + reach + 1, 4 - reach : 4 + reach + 1]
+        assert (around == 1).any()
+        if reach == 0:
+            assert mask[depth // 2, 4, 4] == 1
+        seen[start] += 1
+    assert len(seen) > 30
+
+
+def test_uniform_patches_lie_within_the_volume_and_reach_its_borders(
+    make_stream,
+):
+    stream = make_stream((4, 8, 12), lesion_patches=0.0)
+    starts = np.array([stream.place(number)[1] for number in range(600)])
+    np.testing.assert_array_equal(starts.min(axis=0), [0, 0, 0])
+    np.testing.assert_array_equal(starts.max(axis=0), [2, 24, 20])
+
+
+def test_a_volume_thinner_than_the_patch_lies_anywhere_in_it(make_stream):
+    stream = make_stream((9, 8, 8), lesion_patches=0.0)
+    starts = [stream.place(number)[1][0] for number in range(100)]
+    assert set(starts) == {-3, -2, -1, 0}
+    ((image, _),) = arrays(stream, 0, 1)
+    assert image.shape == (4, 9, 8, 8, 1)
+
+
+def test_the_share_of_lesion_patches_is_kept(make_stream):
+    stream = make_stream((8, 8), lesion_patches=0.3, patch_shift=0.0)
+    centred = []
+    for number in range(1000):
+        volume, start = stream.place(number)
+        _, mask = stream.store.read(volume, start, (1, 8, 8))
+        centred.append(mask[0, 4, 4] == 1)
+    # Of the others few are centred on a lesion voxel by chance.
+    assert 0.26 < np.mean(centred) < 0.4
+
+
+def test_volumes_without_a_lesion_give_patches_from_anywhere(make_stream):
+    stream = make_stream((8, 8), lesion_patches=1.0)
+    bare = tuple(
+        dataclasses.replace(place, num_lesion_voxels=0)
+        for place in stream.store.places
+    )
+    store = dataclasses.replace(stream.store, places=bare)
+    bare_stream = dataclasses.replace(stream, store=store)
+    assert len({bare_stream.place(n)[1] for n in range(50)}) > 40
+
+
+def test_a_pass_has_about_the_voxels_of_all_volumes(make_stream):
+    # 18 slices of 32 × 32 are 192 patches of 8 × 12.
+    assert make_stream().batches_per_pass == 192 // 4
+    assert make_stream((6, 32, 32), global_batch_size=9).batches_per_pass == 1
+    assert make_stream().batches(3, 10).cardinality() == 7
+
+
+@pytest.mark.parametrize("size", [(16, 16), (4, 16, 16)])
+def test_a_turned_patch_shows_what_lies_beside_it(make_stream, size):
+    """No corner is empty where the volume goes on."""
+    stream = make_stream(
+        size,
+        lesion_patches=0.0,
+        augmentation=AugmentationConfig(
+            rotation_degrees=45, scaling=0.2, translation=0.1
+        ),
+    )
+
+    class Ones:
+        def read(self, volume, start, shape):
+            del volume, start
+            return np.ones((*shape, 1), np.float16), np.ones(shape, np.uint8)
+
+        def __getattr__(self, name):
+            return getattr(stream.store, name)
+
+    ones = dataclasses.replace(stream, store=Ones())
+    for image, mask in arrays(ones, 0, 4):
+        np.testing.assert_allclose(image, 1, atol=1e-4)
+        np.testing.assert_array_equal(mask, 1)
+
+
+def test_flips_alone_read_no_margin(make_stream):
+    stream = make_stream(
+        augmentation=AugmentationConfig(horizontal_flip=1.0), patch_shift=0.0
+    )
+    plain = make_stream(patch_shift=0.0)
+    ((image, mask),) = arrays(stream, 0, 1)
+    ((image2, mask2),) = arrays(plain, 0, 1)
+    np.testing.assert_array_equal(image, image2[:, :, ::-1])
+    np.testing.assert_array_equal(mask, mask2[:, :, ::-1])

@@ -1,0 +1,1 @@
+"""Several trainings of several recipes, evaluated and reported alike."""

@@ -1,0 +1,165 @@
+"""The flags of the program `wmh-compare`, and the request they make."""
+
+import shlex
+from pathlib import Path
+
+from absl import flags
+
+from data_prep.errors import UsageError
+from data_prep.program import require
+from wmh_keras.comparison.request import (
+    VALIDATION_FRACTION,
+    ComparisonRequest,
+    CrossValidation,
+)
+
+_FOLD_FLAGS = ("cv_splits", "validation_fraction", "seed")
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    common = {"flag_values": flag_values}
+    flags.DEFINE_list(
+        "recipes",
+        [],
+        "Flagfiles of wmh-train, with commas: unet.cfg, or your own.",
+        **common,
+    )
+    for name, default, text in (
+        (
+            "data_dir",
+            None,
+            "Prepared data set of the recipes that name none themselves.",
+        ),
+        ("workdir", None, "Folder of the comparison; made if need be."),
+        (
+            "test_split",
+            "test",
+            "Split that all are evaluated on; a+b joins two.",
+        ),
+        (
+            "train_flags",
+            "",
+            'Flags of wmh-train for all recipes, such as "--epochs=3 '
+            '--seed=1"; they win over those of a recipe.',
+        ),
+        (
+            "evaluate_flags",
+            "",
+            "Flags of wmh-evaluate for all recipes, likewise.",
+        ),
+    ):
+        flags.DEFINE_string(name, default, text, **common)
+    flags.DEFINE_boolean(
+        "dry_run", False, "Show what is done and what is to do.", **common
+    )
+    _define_fold_flags(flag_values)
+
+
+def request_from(flag_values: flags.FlagValues) -> ComparisonRequest:
+    """The request that the flags make.
+
+    Raises:
+        UsageError: a flag is missing, has no possible value, or needs another.
+    """
+    require(flag_values, "recipes", "workdir")
+    if "," in flag_values.workdir:
+        raise UsageError(
+            f"--workdir={flag_values.workdir}: expected a path without commas, "
+            "which separate the folders that a report is given"
+        )
+    cross_validation = _cross_validation_from(flag_values)
+    if cross_validation is not None and flag_values["test_split"].present:
+        raise UsageError(
+            "--test_split: the folds say who is evaluated by which model; "
+            "--cv_splits says whose subjects take part"
+        )
+    data_dir = flag_values.data_dir
+    return ComparisonRequest(
+        recipes=tuple(flag_values.recipes),
+        workdir=Path(flag_values.workdir),
+        data_dir=Path(data_dir) if data_dir else None,
+        test_split=flag_values.test_split,
+        train_flags=_split(flag_values, "train_flags"),
+        evaluate_flags=_split(flag_values, "evaluate_flags"),
+        cross_validation=cross_validation,
+    )
+
+
+def _cross_validation_from(
+    flag_values: flags.FlagValues,
+) -> CrossValidation | None:
+    by_site = flag_values.leave_one_site_out
+    if flag_values.num_folds is None and not by_site:
+        given = [name for name in _FOLD_FLAGS if flag_values[name].present]
+        if given:
+            raise UsageError(
+                f"--{given[0]}: is for a cross-validation: give --num_folds "
+                "or --leave_one_site_out too"
+            )
+        return None
+    if flag_values.num_folds is not None and by_site:
+        raise UsageError(
+            "expected --num_folds or --leave_one_site_out, received both"
+        )
+    fraction = flag_values.validation_fraction
+    if not 0 < fraction < 1:
+        raise UsageError(
+            f"--validation_fraction: expected above 0 and below 1, received "
+            f"{fraction}"
+        )
+    return CrossValidation(
+        num_folds=0 if by_site else flag_values.num_folds,
+        splits=flag_values.cv_splits,
+        validation_fraction=fraction,
+        seed=flag_values.seed,
+    )
+
+
+def _split(flag_values: flags.FlagValues, name: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(flag_values[name].value))
+    except ValueError as error:
+        raise UsageError(
+            f"--{name}: expected flags as in a shell, received "
+            f"{flag_values[name].value!r}: {error}"
+        ) from error
+
+
+def _define_fold_flags(flag_values: flags.FlagValues) -> None:
+    common = {"flag_values": flag_values}
+    flags.DEFINE_integer(
+        "num_folds",
+        None,
+        "Cross-validation: share the subjects out to so many folds, by "
+        "subject and stratified by site.",
+        lower_bound=2,
+        **common,
+    )
+    flags.DEFINE_boolean(
+        "leave_one_site_out",
+        False,
+        "Cross-validation with a fold of each site.",
+        **common,
+    )
+    flags.DEFINE_string(
+        "cv_splits",
+        "",
+        "Splits whose subjects take part in a cross-validation, such as a+b; "
+        "by default train, validation and test, never an external set.",
+        **common,
+    )
+    flags.DEFINE_float(
+        "validation_fraction",
+        VALIDATION_FRACTION,
+        "Share of the other folds' subjects that drives the schedule and the "
+        "model choice, rather than being fitted; stratified by site.",
+        **common,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of the folds; that of a training is one of --train_flags.",
+        lower_bound=0,
+        **common,
+    )

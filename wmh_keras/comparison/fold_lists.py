@@ -1,0 +1,139 @@
+"""The folds of a cross-validation, and their lists of subjects."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep.errors import UserError
+from data_prep.files import write_text
+from data_prep.folds import assign_folds, hold_out, leave_one_site_out
+from data_prep.splits import SPLITS
+from wmh_keras.comparison.request import CrossValidation
+from wmh_keras.datasets import PreparedData, VolumeRecord
+
+_PARTS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """One fold: who is fitted, validated on, and left out.
+
+    Attributes:
+        name: "fold_1" and so on; also of its folder.
+        train: subjects to fit, sorted as the others.
+        validation: those that drive the schedule and the model choice.
+        test: those that the model predicts, and never sees.
+        site: which site they are; "" where folds are not sites.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    site: str = ""
+
+
+def make_folds(data: PreparedData, choice: CrossValidation) -> tuple[Fold, ...]:
+    """Makes the folds: the same data and choice give the same.
+
+    Args:
+        data: whose subjects are shared out, with all their volumes.
+        choice: how.
+
+    Raises:
+        UserError: unknown splits, too few subjects or sites.
+    """
+    sites: dict[str, set[str]] = {}
+    for record in select_subjects(data, choice):
+        sites.setdefault(record.subject_id, set()).add(record.site)
+    site_of = {subject: min(found) for subject, found in sites.items()}
+    if choice.num_folds:
+        tests = assign_folds(site_of, choice.num_folds, choice.seed)
+        names = [""] * len(tests)
+    else:
+        by_site = leave_one_site_out(sites)
+        names, tests = list(by_site), list(by_site.values())
+    folds = []
+    for number, (site, test) in enumerate(zip(names, tests, strict=True), 1):
+        name = f"fold_{number}"
+        rest = {s: place for s, place in site_of.items() if s not in set(test)}
+        try:
+            train, validation = hold_out(
+                # Not the same ones in each fold.
+                rest,
+                choice.validation_fraction,
+                f"{choice.seed} {name}",
+            )
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
+        folds.append(
+            Fold(name, tuple(train), tuple(validation), tuple(test), site)
+        )
+    return tuple(folds)
+
+
+def select_subjects(
+    data: PreparedData, choice: CrossValidation
+) -> list[VolumeRecord]:
+    """The volumes that take part; each subject with all that it has.
+
+    Raises:
+        UserError: an unknown split, volumes without a reference, or a subject
+            that has volumes in other splits too.
+    """
+    present = [name for name in SPLITS if name in data.split_names]
+    records = data.select(choice.splits or "+".join(present))
+    bare = [record.volume_id for record in records if not record.has_mask]
+    if bare:
+        raise UserError(
+            f"--cv_splits={choice.splits}: {len(bare)} volumes have no "
+            f"reference: {', '.join(bare[:5])}"
+        )
+    return data.select(subjects={record.subject_id for record in records})
+
+
+def list_of(folder: Path, fold: Fold, part: str) -> Path:
+    """The text file of one part: "train", "validation" or "test"."""
+    return folder / fold.name / f"{part}.txt"
+
+
+def check_lists(folder: Path, folds: Sequence[Fold]) -> None:
+    """Checks that lists which are there already say the same.
+
+    Args:
+        folder: of all folds; may be missing.
+        folds: as they are to be.
+
+    Raises:
+        UserError: lists of other folds.
+    """
+    expected = _texts(folder, folds)
+    present = set(folder.glob("fold_*/*.txt"))
+    differ = sorted(
+        path
+        for path in present
+        if path not in expected or path.read_bytes() != expected[path].encode()
+    )
+    if differ:
+        raise UserError(
+            f"{differ[0]}: is of other folds: --num_folds, --seed, "
+            "--cv_splits, --validation_fraction or the subjects were others "
+            "when this comparison was begun; give the same, or take another "
+            "--workdir"
+        )
+
+
+def write_lists(folder: Path, folds: Sequence[Fold]) -> None:
+    """Writes the lists, one subject a line."""
+    for path, text in _texts(folder, folds).items():
+        write_text(path, text)
+
+
+def _texts(folder: Path, folds: Sequence[Fold]) -> dict[Path, str]:
+    return {
+        list_of(folder, fold, part): "".join(
+            f"{subject}\n" for subject in getattr(fold, part)
+        )
+        for fold in folds
+        for part in _PARTS
+    }

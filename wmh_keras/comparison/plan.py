@@ -1,0 +1,257 @@
+"""What a comparison consists of, checked before anything is run."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from absl import flags
+
+from data_prep.errors import UsageError, UserError
+from wmh_keras.comparison.fold_lists import (
+    Fold,
+    check_lists,
+    make_folds,
+    select_subjects,
+)
+from wmh_keras.comparison.recipes import Recipe, read_recipes
+from wmh_keras.comparison.request import ComparisonRequest, Places
+from wmh_keras.comparison.same_references import check_same_references
+from wmh_keras.comparison.step import Step
+from wmh_keras.comparison.steps import (
+    Training,
+    check_evaluate_flags,
+    evaluation_step,
+    is_evaluated,
+    is_reported,
+    report_step,
+    training_config,
+    training_step,
+)
+from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
+from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.workdir import FLAGS_FILE
+
+_OWN = {
+    "compare.csv",
+    "cross_validation.csv",
+    "evaluations",
+    "folds",
+    "logs",
+    "report",
+    "runs",
+}
+_MOST_NAMED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class RecipePlan:
+    """Everything that is done with one recipe.
+
+    Attributes:
+        recipe: the recipe.
+        trainings: one, or one for each fold.
+        evaluation: of its models.
+    """
+
+    recipe: Recipe
+    trainings: tuple[Training, ...]
+    evaluation: Step
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A whole comparison.
+
+    Attributes:
+        places: where things go.
+        recipes: in the order of the user.
+        folds: empty without a cross-validation.
+    """
+
+    places: Places
+    recipes: tuple[RecipePlan, ...]
+    folds: tuple[Fold, ...] = ()
+
+    def describe(self) -> list[str]:
+        """A line for each program: what it does, and whether it is done."""
+        lines = []
+        for plan in self.recipes:
+            for training in plan.trainings:
+                epochs = training.read_work_done().epochs
+                state = f"begun, {epochs} epochs done" if epochs else "to do"
+                state = "done" if training.is_done() else state
+                lines.append(_line(training.step, state))
+            evaluated = is_evaluated(plan.evaluation)
+            lines.append(_line(plan.evaluation, _state(evaluated)))
+        report = report_step(
+            [plan.recipe for plan in self.recipes], self.places
+        )
+        return [*lines, _line(report, _state(is_reported(report)))]
+
+
+def make_plan(request: ComparisonRequest) -> Plan:
+    """Reads all recipes and finds what is wrong; writes nothing.
+
+    Args:
+        request: what the user asks for.
+
+    Raises:
+        UserError: a recipe, a data set, splits or subjects that cannot be
+            used; other volumes or references in one of the data sets; or a
+            folder of something else.
+    """
+    places = Places(request.workdir)
+    _check_place(request)
+    recipes = read_recipes(request)
+    check_evaluate_flags(request.evaluate_flags)
+    data = {r.data_dir: None for r in recipes}
+    data = {folder: open_prepared_data(folder) for folder in data}
+    folds = _make_folds(request, places, data)
+    _check_same(request, data)
+    plans = tuple(
+        RecipePlan(
+            recipe,
+            tuple(
+                _plan_training(recipe, fold, places, data[recipe.data_dir])
+                for fold in (folds or (None,))
+            ),
+            evaluation_step(recipe, request, places),
+        )
+        for recipe in recipes
+    )
+    for plan in plans:
+        if not folds:
+            _check_unseen(request, plan, data[plan.recipe.data_dir])
+        try:
+            is_evaluated(plan.evaluation)  # its flags go together
+        except (flags.Error, UsageError) as error:
+            raise UsageError(f"--evaluate_flags: {error}") from error
+    return Plan(places, plans, folds)
+
+
+def _plan_training(
+    recipe: Recipe, fold: Fold | None, places: Places, data: PreparedData
+) -> Training:
+    step = training_step(recipe, fold, places)
+    config = training_config(step)
+    try:
+        training, validation = _records(data, config, fold)
+    except UserError as error:
+        raise UserError(f"recipe {recipe.name}: {error}") from error
+    fingerprint = data_fingerprint(data, training, validation)
+    return Training(step, config, fingerprint, fold)
+
+
+def _records(
+    data: PreparedData, config: TrainingConfig, fold: Fold | None
+) -> tuple[list[VolumeRecord], list[VolumeRecord]]:
+    if fold is None:
+        return choose_records(data, config)
+    # As training reads them from the lists, which may not be written yet.
+    return data.select(subjects=fold.train), data.select(
+        subjects=fold.validation
+    )
+
+
+def _make_folds(
+    request: ComparisonRequest,
+    places: Places,
+    data: dict[Path, PreparedData],
+) -> tuple[Fold, ...]:
+    if request.cross_validation is None:
+        return ()
+    first = next(iter(data.values()))
+    folds = make_folds(first, request.cross_validation)
+    check_lists(places.folds, folds)
+    return folds
+
+
+def _check_same(
+    request: ComparisonRequest, data: dict[Path, PreparedData]
+) -> None:
+    choice = request.cross_validation
+    if choice is None:
+        what = f"split {request.test_split}"
+        chosen = {
+            folder: _select_test(found, request.test_split)
+            for folder, found in data.items()
+        }
+    else:
+        what = "cross-validation"
+        chosen = {
+            folder: select_subjects(found, choice)
+            for folder, found in data.items()
+        }
+    check_same_references(chosen, what)
+
+
+def _select_test(data: PreparedData, split: str) -> list[VolumeRecord]:
+    records = data.select(split)
+    bare = [record.volume_id for record in records if not record.has_mask]
+    if bare:
+        raise UserError(
+            f"--test_split={split}: {len(bare)} volumes in {data.data_dir} "
+            "have no reference to compare with: "
+            f"{', '.join(bare[:_MOST_NAMED])}"
+        )
+    return records
+
+
+def _check_unseen(
+    request: ComparisonRequest, plan: RecipePlan, data: PreparedData
+) -> None:
+    """Checks that no model is compared on subjects that it has seen."""
+    tested = {r.subject_id for r in data.select(request.test_split)}
+    for training in plan.trainings:
+        both = choose_records(data, training.config)
+        seen = {r.subject_id for records in both for r in records} & tested
+        if seen:
+            raise UserError(
+                f"recipe {plan.recipe.name}: fits or validates on {len(seen)} "
+                f"subjects of --test_split={request.test_split}: "
+                f"{', '.join(sorted(seen)[:_MOST_NAMED])}; the comparison has "
+                "to be on subjects that no model has seen"
+            )
+
+
+def _check_place(request: ComparisonRequest) -> None:
+    folder = request.workdir
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: expected a folder, found a file")
+    present = {p.name for p in folder.glob("*")}
+    if present and not present & _OWN:
+        raise UserError(
+            f"{folder}: expected a new or empty folder or that of a "
+            "comparison, found other files "
+            f"({', '.join(sorted(present)[:_MOST_NAMED])}); take another "
+            "--workdir"
+        )
+    with_folds = (folder / "folds").exists()
+    single = any((folder / "runs").glob(f"*/{FLAGS_FILE}"))
+    if request.cross_validation is None and with_folds:
+        raise UserError(
+            f"{folder}: holds a cross-validation: give its --num_folds or "
+            "--leave_one_site_out, or take another --workdir"
+        )
+    if request.cross_validation is not None and single:
+        raise UserError(
+            f"{folder}: holds a comparison without folds; take another "
+            "--workdir for a cross-validation"
+        )
+
+
+def _line(step: Step, state: str) -> str:
+    return f"{state:<22} {step.label}"
+
+
+def _state(done: bool) -> str:
+    return "done" if done else "to do"
+
+
+def all_steps(plan: Plan) -> Iterator[Step]:
+    """Every program but the report, in order."""
+    for recipe in plan.recipes:
+        for training in recipe.trainings:
+            yield training.step
+        yield recipe.evaluation

@@ -1,0 +1,69 @@
+"""The flags of programs that run trained networks. Imports no Keras."""
+
+from absl import flags
+
+from data_prep.errors import UsageError
+from wmh_keras.inference.flips import FLIPS
+
+
+def define_inference_flags(flag_values: flags.FlagValues) -> None:
+    """Defines which networks run, and how.
+
+    --model, --threshold, --test_time_flips, --batch_size and --engine.
+    """
+    common = {"flag_values": flag_values}
+    flags.DEFINE_multi_string(
+        "model",
+        None,
+        "Work folder of a training, or a model folder. Repeated, the models "
+        "are an ensemble: the mean of the probabilities of all their "
+        "networks, each with one vote. They may be prepared differently, 2-D "
+        "or 3-D, and need different images.",
+        **common,
+    )
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "Probability from which on a voxel is a lesion, above 0 and at most "
+        "1; by default the models', which then have to agree.",
+        **common,
+    )
+    flags.DEFINE_enum(
+        "test_time_flips",
+        "none",
+        FLIPS,
+        "Take the mean over an image and its mirror images: left_right costs "
+        "2 times as much; all (left-right, anterior-posterior and both) 4 "
+        "times.",
+        **common,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        8,
+        "Slices in a batch, or patches of about as many voxels for a 3-D "
+        "network: speed and memory, not results.",
+        lower_bound=1,
+        **common,
+    )
+    flags.DEFINE_enum(
+        "engine",
+        "auto",
+        ("auto", "jax", "tensorflow"),
+        "What the network runs on; auto is JAX on an accelerator, else "
+        "TensorFlow, which is faster on CPUs.",
+        **common,
+    )
+
+
+def threshold_from(flag_values: flags.FlagValues) -> float | None:
+    """Returns --threshold, checked; None where the models decide.
+
+    Raises:
+      UsageError: out of range.
+    """
+    threshold = flag_values.threshold
+    if threshold is not None and not 0 < threshold <= 1:
+        raise UsageError(
+            f"--threshold: expected above 0, at most 1, received {threshold}"
+        )
+    return threshold

@@ -1,0 +1,131 @@
+"""Prepares the volumes that patches are cut from, see `patch_store`."""
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from data_prep.errors import UserError
+from data_prep.intensity import background_value
+from data_prep.preprocess import PreparedVolume, volume_to_slices
+from data_prep.program import progress
+from wmh_keras.datasets import PreparedData, VolumeRecord
+
+IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
+
+_WMH = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredPlace:
+    """Where one volume lies in the files.
+
+    Attributes:
+      volume_id: Of the data set.
+      first_slice: Its first slice among those of all volumes.
+      num_slices: Its slices.
+      first_lesion_voxel: Its first among the lesion voxels of all volumes.
+      num_lesion_voxels: Its voxels of label 1.
+      fill: What lies beyond its border, by channel: 0, or its background
+        where the padding rule says so.
+    """
+
+    volume_id: str
+    first_slice: int
+    num_slices: int
+    first_lesion_voxel: int
+    num_lesion_voxels: int
+    fill: tuple[float, ...]
+
+
+def check_room(
+    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
+) -> None:
+    """Makes sure that the volumes fit on the disk.
+
+    Raises:
+      UserError: They do not.
+    """
+    config = data.preprocess_config
+    voxels = data.count_slices(records) * config.side**2
+    # Lesions are less than a hundredth of the voxels.
+    needed = int(voxels * (2 * len(config.channels) + 1) * 1.05)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder}: training on patches needs {needed / 1e9:.1f} GB there "
+            f"while it runs, {free / 1e9:.1f} GB are free; make room, or take "
+            "a --workdir on another disk"
+        )
+
+
+def write_volumes(
+    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
+) -> list[StoredPlace]:
+    """Prepares the volumes and writes the files of a store, but its index.
+
+    Args:
+      folder: Where to write.
+      data: The prepared data.
+      records: Volumes with a reference.
+
+    Returns:
+      Where each of them lies, in the order of `data.volumes()`.
+    """
+    places: list[StoredPlace] = []
+    first_slice = first_lesion = 0
+    with (
+        open(folder / IMAGES, "wb") as images,
+        open(folder / MASKS, "wb") as masks,
+        open(folder / LESIONS, "wb") as lesions,
+    ):
+        for stored in progress(
+            data.read_volumes(records),
+            "preparing patches",
+            total=len(records),
+            unit="volume",
+        ):
+            prepared = volume_to_slices(
+                stored.images, data.preprocess_config, stored.mask
+            )
+            count = _write_volume(prepared, images, masks, lesions)
+            places.append(
+                StoredPlace(
+                    volume_id=stored.record.volume_id,
+                    first_slice=first_slice,
+                    num_slices=len(prepared.slices),
+                    first_lesion_voxel=first_lesion,
+                    num_lesion_voxels=count,
+                    fill=_fill(prepared, data.preprocess_config.padding),
+                )
+            )
+            first_slice += len(prepared.slices)
+            first_lesion += count
+        if not first_lesion:
+            # An empty file cannot be mapped.
+            lesions.write(np.zeros(1, np.uint32).tobytes())
+    return places
+
+
+def _write_volume(
+    prepared: PreparedVolume,
+    images: BinaryIO,
+    masks: BinaryIO,
+    lesions: BinaryIO,
+) -> int:
+    """Appends a volume; returns how many lesion voxels it has."""
+    images.write(prepared.slices.astype(np.float16).tobytes())
+    masks.write(prepared.mask.astype(np.uint8).tobytes())
+    voxels = np.flatnonzero(prepared.mask == _WMH).astype(np.uint32)
+    lesions.write(voxels.tobytes())
+    return len(voxels)
+
+
+def _fill(prepared: PreparedVolume, padding: str) -> tuple[float, ...]:
+    channels = np.moveaxis(prepared.slices, -1, 0)
+    if padding == "zero":
+        return (0.0,) * len(channels)
+    return tuple(background_value(channel) for channel in channels)

@@ -1,0 +1,191 @@
+"""The prepared volumes of a training, on disk, to cut patches from.
+
+    patches/
+      images.bin    float16, slice after slice of all volumes
+      masks.bin     uint8, likewise
+      lesions.bin   uint32, where in its volume each lesion voxel lies
+      index.json    which volume lies where, and the data it was made of
+
+Made once from the `volumes` data set, through the same preparation as every
+slice. The files are mapped into memory, so what the trainer holds does not
+grow with the data: 3 bytes a voxel and channel are on disk meanwhile.
+"""
+
+import dataclasses
+import functools
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data_prep import files
+from data_prep.errors import UserError
+from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.patch_preparation import (
+    IMAGES,
+    LESIONS,
+    MASKS,
+    StoredPlace,
+    check_room,
+    write_volumes,
+)
+
+FOLDER = "patches"
+
+_INDEX = "index.json"
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchStore:
+    """Opened files of a store. Made by `open_patch_store`.
+
+    Attributes:
+      folder: Where they lie.
+      side: Of a slice.
+      channels: Of a slice.
+      places: Of the volumes.
+    """
+
+    folder: Path
+    side: int
+    channels: int
+    places: tuple[StoredPlace, ...]
+
+    @property
+    def num_voxels(self) -> int:
+        """Voxels of all volumes."""
+        slices = sum(place.num_slices for place in self.places)
+        return slices * self.side**2
+
+    @functools.cached_property
+    def _images(self) -> np.ndarray:
+        shape = (-1, self.side, self.side, self.channels)
+        return np.memmap(self.folder / IMAGES, np.float16, "r").reshape(shape)
+
+    @functools.cached_property
+    def _masks(self) -> np.ndarray:
+        shape = (-1, self.side, self.side)
+        return np.memmap(self.folder / MASKS, np.uint8, "r").reshape(shape)
+
+    @functools.cached_property
+    def _lesions(self) -> np.ndarray:
+        return np.memmap(self.folder / LESIONS, np.uint32, "r")
+
+    def lesion_voxel(self, volume: int, number: int) -> tuple[int, int, int]:
+        """Returns (z, y, x) of one of the num_lesion_voxels of a volume."""
+        place = self.places[volume]
+        flat = int(self._lesions[place.first_lesion_voxel + number])
+        z, rest = divmod(flat, self.side**2)
+        return (z, *divmod(rest, self.side))
+
+    def read(
+        self, volume: int, start: Sequence[int], shape: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cuts a patch out of a volume, padded beyond its border.
+
+        Args:
+          volume: Its place among the volumes.
+          start: (z, y, x) of the patch's first voxel; may lie outside.
+          shape: (depth, height, width) of the patch.
+
+        Returns:
+          Image (depth, height, width, c) float16 and mask (depth, height,
+          width) uint8; beyond the border the fill of the volume and 0.
+        """
+        place = self.places[volume]
+        image = np.empty((*shape, self.channels), np.float16)
+        image[:] = place.fill
+        mask = np.zeros(shape, np.uint8)
+        sizes = (place.num_slices, self.side, self.side)
+        there, here = [], []
+        for first, length, size in zip(start, shape, sizes, strict=True):
+            low, high = max(first, 0), min(first + length, size)
+            # The other way round where the patch lies outside altogether.
+            high = max(low, high)
+            there.append(slice(low, high))
+            here.append(slice(low - first, high - first))
+        z, y, x = there
+        z = slice(z.start + place.first_slice, z.stop + place.first_slice)
+        image[tuple(here)] = self._images[z, y, x]
+        mask[tuple(here)] = self._masks[z, y, x]
+        return image, mask
+
+
+def open_patch_store(
+    folder: Path,
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
+    fingerprint: str,
+) -> PatchStore:
+    """Opens the store of these volumes; makes it where there is none.
+
+    It is made in a folder beside it, which then takes its place: what a kill
+    leaves is never taken for a store.
+
+    Args:
+      folder: The store.
+      data: The prepared data.
+      records: Volumes to fit, all with a reference.
+      fingerprint: Stands for these volumes and their preparation.
+
+    Returns:
+      The store.
+
+    Raises:
+      UserError: No room on the disk, or a damaged data set.
+    """
+    store = _open(folder, data, fingerprint)
+    if store is not None:
+        return store
+    shutil.rmtree(folder, ignore_errors=True)
+    check_room(folder.parent, data, records)
+    temporary = files.temporary_beside(folder)
+    temporary.mkdir(parents=True)
+    try:
+        places = write_volumes(temporary, data, records)
+        content = {
+            "format": _FORMAT,
+            "fingerprint": fingerprint,
+            "sizes": _sizes(temporary),
+            "places": [dataclasses.asdict(place) for place in places],
+        }
+        files.write_json(temporary / _INDEX, content)
+        os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return _open(folder, data, fingerprint)
+
+
+def remove_patch_store(folder: Path) -> None:
+    """Removes the store, if there is one."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open(
+    folder: Path, data: PreparedData, fingerprint: str
+) -> PatchStore | None:
+    """Opens a store, or returns None where it is none of this data."""
+    try:
+        content = files.read_json(folder / _INDEX)
+        is_same = (
+            content["format"] == _FORMAT
+            and content["fingerprint"] == fingerprint
+            and content["sizes"] == _sizes(folder)
+        )
+        places = tuple(
+            StoredPlace(**{**place, "fill": tuple(place["fill"])})
+            for place in content["places"]
+        )
+    except (UserError, OSError, KeyError, TypeError):
+        return None  # it is made anew
+    config = data.preprocess_config
+    store = PatchStore(folder, config.side, len(config.channels), places)
+    return store if is_same else None
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    names = (IMAGES, MASKS, LESIONS)
+    return {name: (folder / name).stat().st_size for name in names}
