@@ -119,7 +119,8 @@ def _compare(
             f"{version:24}{wall:>7.2f} s{wall / volumes:>9.3f} s{cpu:>7.2f} s"
             f"{plain / wall:>7.1f}{peak:>6.2f} GB"
         )
-    print(f"medians of {repeats}; ratio: {PLAIN} / this\n", flush=True)
+    runs = "one run each" if repeats == 1 else f"medians of {repeats} runs"
+    print(f"{runs}; ratio: {PLAIN} / this\n", flush=True)
 
 
 def _run_version(version: str, scans: Path, out: Path, side: int) -> dict:
