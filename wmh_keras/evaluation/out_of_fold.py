@@ -19,16 +19,12 @@ from wmh_keras.evaluation.evaluated_models import (
     describe_model,
     with_settings,
 )
+from wmh_keras.evaluation.finishing import Evaluation, finish, pictures_folder
 from wmh_keras.evaluation.fold_models import FoldModel, read_fold_models
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
-from wmh_keras.evaluation.request import (
-    Evaluation,
-    OutOfFoldRequest,
-    Output,
-)
+from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
-from wmh_keras.evaluation.run import finish, pictures_folder
 from wmh_keras.inference.ensemble import channels_of
 from wmh_keras.model_info import ModelInfo, subject_digest
 
