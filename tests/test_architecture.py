@@ -1,6 +1,7 @@
 """Reads the imports and keeps the rooms apart."""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -100,23 +101,27 @@ MAY_IMPORT = {
 NO_FRAMEWORKS = ("data_prep", "wmh_keras.metrics", "wmh_keras.statistics")
 
 
-def modules() -> list[str]:
+@functools.cache
+def modules() -> tuple[str, ...]:
     paths = [p for name in PACKAGES for p in (ROOT / name).rglob("*.py")]
     names = [p.relative_to(ROOT).with_suffix("") for p in paths]
-    return sorted(".".join(n.parts).removesuffix(".__init__") for n in names)
+    return tuple(
+        sorted(".".join(n.parts).removesuffix(".__init__") for n in names)
+    )
 
 
-def source_of(module: str) -> str:
+@functools.cache
+def tree_of(module: str) -> ast.Module:
     path = ROOT.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return path.read_text(encoding="utf-8")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imports_of(module: str) -> set[str]:
     """Every module named in an import, wherever in the file it stands."""
     found = set()
     known = set(modules())
-    for node in ast.walk(ast.parse(source_of(module))):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -212,8 +217,7 @@ def test_the_packages_are_listed_in_setup_cfg():
 def test_the_environment_is_written_in_one_place():
     """Only the backend's default is set at import, before keras comes."""
     for module in modules():
-        tree = ast.parse(source_of(module))
-        for node in tree.body:
+        for node in tree_of(module).body:
             writes = "os.environ" in ast.unparse(node) and not isinstance(
                 node, ast.FunctionDef | ast.ClassDef
             )
@@ -224,7 +228,7 @@ def test_the_environment_is_written_in_one_place():
 def test_no_module_runs_code_from_a_file(module):
     names = {
         node.id if isinstance(node, ast.Name) else node.attr
-        for node in ast.walk(ast.parse(source_of(module)))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, ast.Name | ast.Attribute)
     }
     assert not names & {"pickle", "eval", "exec", "load_model", "marshal"}
