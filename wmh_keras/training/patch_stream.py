@@ -142,9 +142,14 @@ class PatchStream:
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
-        config = _for_margins(self.augmentation, self._shape, margins)
+        # A share of the patch, not of what is read.
+        along_z, in_plane, _ = (
+            self.augmentation.translation * length / with_margins
+            for length, with_margins in zip(self._shape, read, strict=True)
+        )
+        config = dataclasses.replace(self.augmentation, translation=in_plane)
         if len(self.patch_size) == 3:
-            image, mask = augment_3d(image, mask, seed, config)
+            image, mask = augment_3d(image, mask, seed, config, along_z)
         else:
             image, mask = augment(image[:, 0], mask[:, 0], seed, config)
             image, mask = image[:, None], mask[:, None]
@@ -201,11 +206,3 @@ def _margins(
         math.ceil((factor - 1) * length / 2)
         for factor, length in zip(factors, shape, strict=True)
     )
-
-
-def _for_margins(
-    config: AugmentationConfig, shape: Sequence[int], margins: Sequence[int]
-) -> AugmentationConfig:
-    """Keeps the translation a share of the patch, not of what is read."""
-    share = shape[1] / (shape[1] + 2 * margins[1])
-    return dataclasses.replace(config, translation=config.translation * share)

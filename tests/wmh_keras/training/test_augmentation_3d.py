@@ -20,9 +20,13 @@ def make_batch(count=6, shape=(5, 12, 16), channels=2):
     return image, mask
 
 
-def run(image, mask, config, seed=SEED):
+def run(image, mask, config, seed=SEED, translation_z=None):
     image, mask = augment_3d(
-        tf.constant(image), tf.constant(mask), tf.constant(seed), config
+        tf.constant(image),
+        tf.constant(mask),
+        tf.constant(seed),
+        config,
+        translation_z,
     )
     return image.numpy(), mask.numpy()
 
@@ -48,6 +52,17 @@ def test_off_is_the_identity_to_the_bit():
     new_image, new_mask = run(image, mask, AugmentationConfig())
     assert new_image.tobytes() == image.tobytes()
     assert new_mask.tobytes() == mask.tobytes()
+
+
+def test_the_translation_along_z_may_be_another():
+    image, mask = make_batch()
+    image[:] = np.arange(5)[None, :, None, None, None]
+    config = AugmentationConfig(translation=0.2, probability=1.0)
+    still, _ = run(image, mask, config, translation_z=0.0)
+    # What is shifted in the plane leaves the middle of such slices as it is.
+    np.testing.assert_allclose(still[:, :, 6, 8], image[:, :, 6, 8], atol=1e-6)
+    moved, _ = run(image, mask, config)
+    assert np.abs(moved - image)[:, 2, 6, 8].max() > 0.5
 
 
 @pytest.mark.parametrize(
