@@ -19,10 +19,10 @@ from wmh_keras.comparison.recipes import Recipe, parse_training
 from wmh_keras.comparison.request import ComparisonRequest, Places
 from wmh_keras.comparison.step import Step
 from wmh_keras.evaluation import (
+    earlier_results,
     evaluate_flags,
     flag_requests,
     layout,
-    results_folder,
 )
 from wmh_keras.evaluation.evaluated_models import describe_model_evaluation
 from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
@@ -154,7 +154,7 @@ def is_evaluated(step: Step) -> bool:
         wanted.append(layout.PREDICTIONS_FOLDER)
     try:
         evaluated = _describe_evaluation(given, output.seed)
-        if not results_folder.holds(folder, evaluated):
+        if not earlier_results.holds(folder, evaluated):
             return False
         read_evaluation(folder)
     except UsageError:

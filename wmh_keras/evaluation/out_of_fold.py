@@ -13,7 +13,7 @@ from wmh_keras.datasets import (
     VolumeRecord,
     open_prepared_data,
 )
-from wmh_keras.evaluation import layout, results_folder
+from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
     describe_flips,
     describe_model,
@@ -78,7 +78,7 @@ def evaluate_out_of_fold(
             whatever keeps a single model from being evaluated.
     """
     checked = _check(request, read_model_info, seed=output.seed)
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, checked.evaluated, overwrite=output.overwrite
     )
     records = [record for fold in checked.folds for record in fold.records]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras.datasets import open_prepared_data
-from wmh_keras.evaluation import layout, results_folder
+from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
     describe_model_evaluation,
     find_history,
@@ -57,7 +57,7 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         "seed": output.seed,
     }
     _check_apart(request, output.output_dir)
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
     if request.pairs is not None:
@@ -132,7 +132,7 @@ def evaluate_model(
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=infos[0].min_lesion_mm3
     )
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
     overlap = find_training_overlap(infos, data, records)
