@@ -10,8 +10,6 @@ pixel, a tilt of 10 degrees moves the rim of a head by several slices, and
 interpolating there smears lesions that are one slice thin.
 """
 
-import dataclasses
-
 import tensorflow as tf
 
 from wmh_keras.training.augmentation import (
@@ -29,7 +27,6 @@ def augment_3d(
     mask: tf.Tensor,
     seed: tf.Tensor,
     config: AugmentationConfig,
-    translation_z: float | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augments a batch of 3-D patches, every patch in its own way.
 
@@ -43,8 +40,6 @@ def augment_3d(
       seed: (2,) integer; the same seed gives the same result.
       config: What to do. With everything at 0 the result is the input, bit
         for bit.
-      translation_z: The share of the depth, where it is not that of the
-        other sides.
 
     Returns:
       Image and mask, of the same shapes and types.
@@ -60,10 +55,7 @@ def augment_3d(
     labels = tf.transpose(mask, (0, 2, 3, 1))
     if config.moves:
         matrices = random_matrices(count, shape[2:4], seeds[0], config)
-        along_z = config
-        if translation_z is not None:
-            along_z = dataclasses.replace(config, translation=translation_z)
-        positions = random_positions(depth, matrices, seeds[0], along_z)
+        positions = random_positions(depth, matrices, seeds[0], config)
         fill = rim_median(planes) if config.padding == "background" else 0.0
         planes = project(planes - fill, matrices, "BILINEAR")
         planes = _move_along_z(planes, positions, channels) + fill
@@ -107,7 +99,10 @@ def random_positions(
     )
     applied = (draws[:, 1] + 1) / 2 < config.probability
     length = tf.cast(depth, tf.float32)
-    shift = draws[:, 0] * config.translation * length
+    share = config.translation_z
+    if share is None:
+        share = config.translation
+    shift = draws[:, 0] * share * length
     shift = tf.where(applied, shift, 0.0)
     centre = (length - 1) / 2
     places = tf.range(length)[None] - centre - shift[:, None]

@@ -142,14 +142,9 @@ class PatchStream:
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
-        # A share of the patch, not of what is read.
-        along_z, in_plane, _ = (
-            self.augmentation.translation * length / with_margins
-            for length, with_margins in zip(self._shape, read, strict=True)
-        )
-        config = dataclasses.replace(self.augmentation, translation=in_plane)
+        config = _for_margins(self.augmentation, self._shape, margins)
         if len(self.patch_size) == 3:
-            image, mask = augment_3d(image, mask, seed, config, along_z)
+            image, mask = augment_3d(image, mask, seed, config)
         else:
             image, mask = augment(image[:, 0], mask[:, 0], seed, config)
             image, mask = image[:, None], mask[:, None]
@@ -205,4 +200,17 @@ def _margins(
     return tuple(
         math.ceil((factor - 1) * length / 2)
         for factor, length in zip(factors, shape, strict=True)
+    )
+
+
+def _for_margins(
+    config: AugmentationConfig, shape: Sequence[int], margins: Sequence[int]
+) -> AugmentationConfig:
+    """Keeps the translation a share of the patch, not of what is read."""
+    along_z, in_plane, _ = (
+        config.translation * length / (length + 2 * margin)
+        for length, margin in zip(shape, margins, strict=True)
+    )
+    return dataclasses.replace(
+        config, translation=in_plane, translation_z=along_z
     )

@@ -15,13 +15,13 @@ from data_prep.preprocess import (
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.metrics import pixel
-from wmh_keras.metrics.labels import OTHER_PATHOLOGY, WMH
 
 # The paper compares models at this threshold, whatever a model stores.
 THRESHOLD = 0.5
 # Prepared volumes kept from one validation to the next, where they fit.
 CACHE_BYTES = 512 << 20
 _SMALLEST_PROBABILITY = 1e-7
+_OTHER_PATHOLOGY = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,8 +145,8 @@ def cross_entropy(
     Returns:
       (sum, number of voxels).
     """
-    counted = reference != OTHER_PATHOLOGY
-    of_reference = np.where(reference == WMH, probability, 1 - probability)
+    counted = reference != _OTHER_PATHOLOGY
+    of_reference = np.where(reference == 1, probability, 1 - probability)
     of_reference = np.maximum(of_reference, _SMALLEST_PROBABILITY)
     losses = -np.log(of_reference[counted], dtype=np.float64)
     return float(losses.sum()), int(counted.sum())

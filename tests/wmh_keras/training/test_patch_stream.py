@@ -206,8 +206,8 @@ def test_a_translation_is_a_share_of_the_patch_along_every_axis(
 ):
     moved = []
 
-    def note(image, mask, seed, config, translation_z):
-        shares = (translation_z, config.translation, config.translation)
+    def note(image, mask, seed, config):
+        shares = (config.translation_z, config.translation, config.translation)
         moved.append([n * s for n, s in zip(image.shape[1:4], shares)])
         return image, mask
 
