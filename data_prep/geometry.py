@@ -14,11 +14,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from data_prep.preprocess_config import OVERSIZES
 from data_prep.volume import Volume
 
 # In-plane spacings that differ by less are rounding in the header.
 _SPACING_TOLERANCE = 0.01
-OVERSIZES = ("crop", "resize")
 _CANONICAL = nib.orientations.axcodes2ornt("RAS")
 
 

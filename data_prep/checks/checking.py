@@ -22,7 +22,8 @@ from data_prep.checks.volume_facts import (
 from data_prep.errors import UserError, VolumeError
 from data_prep.intensity import centre_and_spread
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import PreprocessConfig, acquisition_warning
+from data_prep.preprocess import acquisition_warning
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
 from data_prep.volume import Volume, check_channel_grid, check_same_grid

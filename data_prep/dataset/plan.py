@@ -14,7 +14,7 @@ from data_prep.dataset.data_folder import FORMAT_VERSION
 from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import PreprocessConfig
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.splits import SPLITS, UNLABELLED, split_of
 from data_prep.volume import Volume
 

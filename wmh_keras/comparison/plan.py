@@ -1,7 +1,6 @@
 """What a comparison consists of, checked before anything is run."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 from absl import flags
@@ -29,7 +28,11 @@ from wmh_keras.comparison.steps import (
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.subjects import (
+    choose_records,
+    data_fingerprint,
+    select_labelled,
+)
 from wmh_keras.training.workdir import FLAGS_FILE
 
 _OWN = {
@@ -58,6 +61,11 @@ class RecipePlan:
     trainings: tuple[Training, ...]
     evaluation: Step
 
+    @property
+    def num_steps(self) -> int:
+        """Programs that are run."""
+        return len(self.trainings) + 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -72,6 +80,11 @@ class Plan:
     places: Places
     recipes: tuple[RecipePlan, ...]
     folds: tuple[Fold, ...] = ()
+
+    @property
+    def num_steps(self) -> int:
+        """Programs that are run, the report among them."""
+        return sum(recipe.num_steps for recipe in self.recipes) + 1
 
     def describe(self) -> list[str]:
         """A line for each program: what it does, and whether it is done."""
@@ -174,7 +187,7 @@ def _check_same(
     if choice is None:
         what = f"split {request.test_split}"
         chosen = {
-            folder: _select_test(found, request.test_split)
+            folder: select_labelled(found, request.test_split)
             for folder, found in data.items()
         }
     else:
@@ -184,18 +197,6 @@ def _check_same(
             for folder, found in data.items()
         }
     check_same_references(chosen, what)
-
-
-def _select_test(data: PreparedData, split: str) -> list[VolumeRecord]:
-    records = data.select(split)
-    bare = [record.volume_id for record in records if not record.has_mask]
-    if bare:
-        raise UserError(
-            f"--test_split={split}: {len(bare)} volumes in {data.data_dir} "
-            "have no reference to compare with: "
-            f"{', '.join(bare[:_MOST_NAMED])}"
-        )
-    return records
 
 
 def _check_unseen(
@@ -247,11 +248,3 @@ def _line(step: Step, state: str) -> str:
 
 def _state(done: bool) -> str:
     return "done" if done else "to do"
-
-
-def all_steps(plan: Plan) -> Iterator[Step]:
-    """Every program but the report, in order."""
-    for recipe in plan.recipes:
-        for training in recipe.trainings:
-            yield training.step
-        yield recipe.evaluation

@@ -13,22 +13,18 @@ from wmh_keras.datasets import (
     VolumeRecord,
     open_prepared_data,
 )
-from wmh_keras.evaluation import layout, results_folder
+from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
     describe_flips,
     describe_model,
     with_settings,
 )
+from wmh_keras.evaluation.finishing import Evaluation, finish, pictures_folder
 from wmh_keras.evaluation.fold_models import FoldModel, read_fold_models
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
-from wmh_keras.evaluation.request import (
-    Evaluation,
-    OutOfFoldRequest,
-    Output,
-)
+from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
-from wmh_keras.evaluation.run import finish, pictures_folder
 from wmh_keras.inference.ensemble import channels_of
 from wmh_keras.model_info import ModelInfo, subject_digest
 
@@ -82,7 +78,7 @@ def evaluate_out_of_fold(
             whatever keeps a single model from being evaluated.
     """
     checked = _check(request, read_model_info, seed=output.seed)
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, checked.evaluated, overwrite=output.overwrite
     )
     records = [record for fold in checked.folds for record in fold.records]

@@ -28,6 +28,8 @@ class AugmentationConfig:
         drawn by itself.
       padding: Padding rule of the prepared slices, "zero" or "background":
         what comes in from outside the slice looks like its padding.
+      translation_z: Of 3-D patches: largest shift along z, as a share of the
+        depth; None takes that of the other axes.
     """
 
     vertical_flip: float = 0.0
@@ -39,6 +41,7 @@ class AugmentationConfig:
     noise_std: float = 0.0
     probability: float = 1.0
     padding: str = "zero"
+    translation_z: float | None = None
 
     @property
     def moves(self) -> bool:

@@ -207,5 +207,10 @@ def _for_margins(
     config: AugmentationConfig, shape: Sequence[int], margins: Sequence[int]
 ) -> AugmentationConfig:
     """Keeps the translation a share of the patch, not of what is read."""
-    share = shape[1] / (shape[1] + 2 * margins[1])
-    return dataclasses.replace(config, translation=config.translation * share)
+    along_z, in_plane, _ = (
+        config.translation * length / (length + 2 * margin)
+        for length, margin in zip(shape, margins, strict=True)
+    )
+    return dataclasses.replace(
+        config, translation=in_plane, translation_z=along_z
+    )

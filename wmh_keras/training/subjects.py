@@ -49,16 +49,25 @@ def data_fingerprint(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def select_labelled(data: PreparedData, split: str) -> list[VolumeRecord]:
+    """Chooses the volumes of a split, or of several joined by "+".
+
+    Raises:
+      UserError: An unknown split, or volumes without a reference.
+    """
+    records = data.select(split)
+    unlabelled = [r.volume_id for r in records if not r.has_mask]
+    if unlabelled:
+        raise UserError(
+            f"split {split}: {len(unlabelled)} volumes in {data.data_dir} "
+            f"have no reference: {', '.join(unlabelled[:5])}"
+        )
+    return records
+
+
 def _select(
     data: PreparedData, split: str, list_file: str
 ) -> list[VolumeRecord]:
     if list_file:
         return data.select(subjects=read_subjects(list_file))
-    records = data.select(split)
-    unlabelled = [r.volume_id for r in records if not r.has_mask]
-    if unlabelled:
-        raise UserError(
-            f"split {split}: {len(unlabelled)} volumes have no reference: "
-            f"{', '.join(unlabelled[:5])}"
-        )
-    return records
+    return select_labelled(data, split)

@@ -11,7 +11,7 @@ import pytest
 
 from data_prep.files import read_csv
 from wmh_keras import compare as program
-from wmh_keras.comparison import child
+from wmh_keras.comparison import child, results_table
 from wmh_keras.comparison.plan import make_plan
 from wmh_keras.comparison.request import (
     ComparisonRequest,
@@ -21,6 +21,7 @@ from wmh_keras.comparison.request import (
 from wmh_keras.comparison.run import compare
 from wmh_keras.comparison.step import Ending
 from wmh_keras.evaluate import cli as evaluate
+from wmh_keras.evaluation.read_results import read_evaluation
 
 STEPS = [
     "train narrow",
@@ -340,6 +341,28 @@ def test_folds(folded, tmp_path):
     assert (row.epochs, row.best_epoch) == (4, None)
     dice = [r.validation_dice for r in result.fold_rows]
     assert row.validation_dice == pytest.approx(sum(dice) / 2)
+
+
+def test_subjects_that_were_left_out_count_in_no_fold(folded, monkeypatch):
+    """As with --evaluate_flags=--skip_invalid."""
+    request, *_ = folded
+    (plan,) = make_plan(request).recipes
+    places = Places(request.workdir)
+    first, second = (training.fold.test for training in plan.trainings)
+
+    def read_less(folder):
+        found = read_evaluation(folder)
+        kept = [v for v in found.volumes if v.key.subject_id in first[1:]]
+        return dataclasses.replace(found, volumes=tuple(kept))
+
+    dice = read_evaluation(places.evaluation("narrow")).by_subject("dice")
+    monkeypatch.setattr(results_table, "read_evaluation", read_less)
+    one, other = results_table.make_fold_rows(plan, places)
+    assert one.n == len(first) - 1
+    mean = sum(dice[s] for s in first[1:]) / one.n
+    assert one.out_of_fold_dice == pytest.approx(mean)
+    assert (other.n, other.out_of_fold_dice) == (0, None)
+    assert second
 
 
 def test_folds_are_done_once(folded, in_process):

@@ -107,7 +107,7 @@ def test_other_data_or_a_damaged_store_is_prepared_anew(
 def test_no_lesion_anywhere_is_no_obstacle(
     small_data, records, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(patch_preparation, "_WMH", 9)
+    monkeypatch.setattr(patch_preparation, "WMH", 9)
     store = open_patch_store(tmp_path / "p", small_data, records[:1], KEY)
     assert store.places[0].num_lesion_voxels == 0
 

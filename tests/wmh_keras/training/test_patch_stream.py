@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from wmh_keras.training import patch_stream
 from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
@@ -198,6 +199,21 @@ def test_a_turned_patch_shows_what_lies_beside_it(make_stream, size):
     for image, mask in arrays(ones, 0, 4):
         np.testing.assert_allclose(image, 1, atol=1e-4)
         np.testing.assert_array_equal(mask, 1)
+
+
+def test_a_translation_is_a_share_of_the_patch_along_every_axis(
+    make_stream, monkeypatch
+):
+    moved = []
+
+    def note(image, mask, seed, config):
+        shares = (config.translation_z, config.translation, config.translation)
+        moved.append([n * s for n, s in zip(image.shape[1:4], shares)])
+        return image, mask
+
+    monkeypatch.setattr(patch_stream, "augment_3d", note)
+    arrays(make_stream((4, 8, 8), augmentation=ALL), 0, 1)
+    np.testing.assert_allclose(moved, [[0.4, 0.8, 0.8]])
 
 
 def test_flips_alone_read_no_margin(make_stream):
