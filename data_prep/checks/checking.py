@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
 
-import numpy as np
-
 from data_prep.cases.case import Case
 from data_prep.checks.between_cases import problems_between, warnings_between
 from data_prep.checks.result import CaseCheck, Problem

@@ -64,6 +64,22 @@ class Training:
         except UserError:  # the program itself says what is wrong
             return training_workdir.WorkDone()
 
+    def seen_before(self) -> frozenset[str]:
+        """Digests of the subjects that its initial model has seen.
+
+        Raises:
+            UserError: that model cannot be read, and the training needs it.
+        """
+        if not self.config.init_model:
+            return frozenset()
+        try:
+            info = artifacts.read_model_info(self.config.init_model)
+        except UserError:
+            if self.read_work_done().epochs:  # needed to begin alone
+                return frozenset()
+            raise
+        return frozenset(info.seen_subjects)
+
 
 def training_step(recipe: Recipe, fold: Fold | None, places: Places) -> Step:
     """A training, all of its flags spelled out."""
