@@ -1,7 +1,7 @@
 """What a comparison consists of, checked before anything is run."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from absl import flags
@@ -28,7 +28,6 @@ from wmh_keras.comparison.steps import (
     training_step,
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
-from wmh_keras.model_info import subject_digest
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.subjects import choose_records, data_fingerprint
 from wmh_keras.training.workdir import FLAGS_FILE
@@ -212,14 +211,13 @@ def _check_unseen(
         else:
             place = f"that {training.fold.name} leaves out"
             tested = set(training.fold.test)
-        before = training.seen_before()
-        known = {s for s in tested if subject_digest(s) in before}
+        known = training.seen_before(tested)
         begins = f"--init_model={training.config.init_model} has seen"
         _refuse_seen(plan, begins, known, place)
 
 
 def _refuse_seen(
-    plan: RecipePlan, who: str, seen: set[str], place: str
+    plan: RecipePlan, who: str, seen: Collection[str], place: str
 ) -> None:
     if seen:
         raise UserError(

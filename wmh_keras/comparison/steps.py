@@ -5,7 +5,7 @@ which they read them; there is no second list of it that could disagree.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from wmh_keras.evaluation import evaluate_flags, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import describe_model_evaluation
 from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
 from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
 from wmh_keras.training.config import TrainingConfig
@@ -64,21 +65,21 @@ class Training:
         except UserError:  # the program itself says what is wrong
             return training_workdir.WorkDone()
 
-    def seen_before(self) -> frozenset[str]:
-        """Digests of the subjects that its initial model has seen.
+    def seen_before(self, subjects: Collection[str]) -> list[str]:
+        """Names the subjects that its initial model has seen.
 
         Raises:
             UserError: that model cannot be read, and the training needs it.
         """
         if not self.config.init_model:
-            return frozenset()
+            return []
         try:
             info = artifacts.read_model_info(self.config.init_model)
         except UserError:
             if self.read_work_done().epochs:  # needed to begin alone
-                return frozenset()
+                return []
             raise
-        return frozenset(info.seen_subjects)
+        return seen_among(info, subjects)
 
 
 def training_step(recipe: Recipe, fold: Fold | None, places: Places) -> Step:
