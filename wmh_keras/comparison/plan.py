@@ -29,7 +29,11 @@ from wmh_keras.comparison.steps import (
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.subjects import (
+    check_lesions,
+    choose_records,
+    data_fingerprint,
+)
 from wmh_keras.training.workdir import FLAGS_FILE
 
 _OWN = {
@@ -148,9 +152,13 @@ def _records(
     if fold is None:
         return choose_records(data, config)
     # As training reads them from the lists, which may not be written yet.
-    return data.select(subjects=fold.train), data.select(
-        subjects=fold.validation
-    )
+    training = data.select(subjects=fold.train)
+    validation = data.select(subjects=fold.validation)
+    try:
+        check_lesions(training, validation)
+    except UserError as error:
+        raise UserError(f"{fold.name}: {error}") from error
+    return training, validation
 
 
 def _make_folds(
