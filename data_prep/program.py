@@ -21,6 +21,9 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+# What absl adds to the help of a flag that may be repeated: ours say it.
+_ABSL_REPEAT = "; repeat this option to specify a list of values"
+
 
 def run_program(
     *,
@@ -248,7 +251,7 @@ def _flags_in_order(flag_values: flags.FlagValues) -> list[flags.Flag]:
 
 
 def _help_text(flag: flags.Flag) -> str:
-    text = " ".join((flag.help or "").split())
+    text = " ".join((flag.help or "").split()).removesuffix(_ABSL_REPEAT)
     if isinstance(flag.parser, flags.EnumParser):
         # absl puts the choices in front; they stand behind the name already.
         return text.removeprefix(f"<{'|'.join(flag.parser.enum_values)}>: ")

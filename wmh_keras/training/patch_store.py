@@ -9,7 +9,7 @@
 
 Made once from the `volumes` data set, through the same preparation as every
 slice. The files are mapped into memory, so what the trainer holds does not
-grow with the data: 3 bytes a voxel and channel are on disk meanwhile.
+grow with the data: on disk are meanwhile 2 bytes a voxel and channel, and 1.
 """
 
 import dataclasses
