@@ -6,6 +6,9 @@ from typing import Any
 
 from absl import flags
 
+# What absl adds to the help of a flag that may be repeated: ours say it.
+_ABSL_REPEAT = "; repeat this option to specify a list of values"
+
 
 def format_help(
     name: str, description: str, flag_values: flags.FlagValues
@@ -38,7 +41,7 @@ def _flags_in_order(flag_values: flags.FlagValues) -> list[flags.Flag]:
 
 
 def _help_text(flag: flags.Flag) -> str:
-    text = " ".join((flag.help or "").split())
+    text = " ".join((flag.help or "").split()).removesuffix(_ABSL_REPEAT)
     if isinstance(flag.parser, flags.EnumParser):
         # absl puts the choices in front; they stand behind the name already.
         return text.removeprefix(f"<{'|'.join(flag.parser.enum_values)}>: ")

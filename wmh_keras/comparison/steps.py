@@ -5,7 +5,7 @@ which they read them; there is no second list of it that could disagree.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from wmh_keras.evaluation import (
 from wmh_keras.evaluation.evaluated_models import describe_model_evaluation
 from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
 from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
 from wmh_keras.training.config import TrainingConfig
@@ -68,6 +69,22 @@ class Training:
             return training_workdir.read_work_done(Path(self.config.workdir))
         except UserError:  # the program itself says what is wrong
             return training_workdir.WorkDone()
+
+    def seen_before(self, subjects: Collection[str]) -> list[str]:
+        """Names the subjects that its initial model has seen.
+
+        Raises:
+            UserError: that model cannot be read, and the training needs it.
+        """
+        if not self.config.init_model:
+            return []
+        try:
+            info = artifacts.read_model_info(self.config.init_model)
+        except UserError:
+            if self.read_work_done().epochs:  # needed to begin alone
+                return []
+            raise
+        return seen_among(info, subjects)
 
 
 def training_step(recipe: Recipe, fold: Fold | None, places: Places) -> Step:

@@ -25,8 +25,9 @@ from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
+from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.inference.ensemble import channels_of
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
@@ -213,10 +214,9 @@ def _check(
 def _check_unseen(folds: Sequence[_Fold]) -> None:
     lines = []
     for fold in folds:
-        seen = set(fold.info.seen_subjects)
-        subjects = [s for s in fold.model.subjects if subject_digest(s) in seen]
+        subjects = seen_among(fold.info, fold.model.subjects)
         if subjects:
-            lines.append(f"  {fold.model.model}: {listed(sorted(subjects))}")
+            lines.append(f"  {fold.model.model}: {listed(subjects)}")
     if lines:
         raise UserError(
             "these models were trained or validated on subjects that they are "

@@ -10,7 +10,7 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
-from data_prep.volume import Volume, check_channel_grid
+from data_prep.volume import Volume, check_channel
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -87,7 +87,7 @@ def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
     images = tuple(read_volume(paths[role]) for role in channels)
     for role, image in zip(channels[1:], images[1:], strict=True):
         try:
-            check_channel_grid(image, images[0], role)
+            check_channel(image, images[0], role)
         except VolumeError as error:
             raise UserError(f"{paths[role]}: {error}") from error
     return LoadedScan(

@@ -132,7 +132,7 @@ def test_every_problem_of_a_further_image_names_file_and_role(tmp_path):
         (noise(9), moved, "t1: on another grid: its affine differs"),
         (odd, AFFINE, "t1: 1 voxels are NaN"),
         (np.ones(SHAPE), AFFINE, "t1: expected an image, received the same"),
-        (noise(0), AFFINE, "t1: the same voxels as the FLAIR"),
+        (noise(0), AFFINE, "t1: has the same voxels as the FLAIR"),
     ):
         case = with_t1(tmp_path, data, affine)
         file, reason = only_problem(case, preprocess=WITH_T1)

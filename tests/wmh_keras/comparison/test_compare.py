@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ import threading
 
 import pytest
 
-from data_prep.files import read_csv
+from data_prep.errors import UserError
+from data_prep.files import read_csv, write_json
+from data_prep.preprocess import PreprocessConfig
 from wmh_keras import compare as program
 from wmh_keras.comparison import child, results_table
 from wmh_keras.comparison.plan import make_plan
@@ -22,6 +25,7 @@ from wmh_keras.comparison.run import compare
 from wmh_keras.comparison.step import Ending
 from wmh_keras.evaluate import cli as evaluate
 from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.model_info import Member, ModelInfo, subject_digest
 
 STEPS = [
     "train narrow",
@@ -401,6 +405,62 @@ def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
     )
     assert code == 2
     assert "--split: the table" in capsys.readouterr().err
+
+
+def save_info(folder, subjects):
+    """A model folder of which only what it has seen will be read."""
+    folder.mkdir(parents=True)
+    (folder / "member_0.weights.h5").write_bytes(b"")
+    info = ModelInfo(
+        network="unet",
+        network_arguments={},
+        preprocess=PreprocessConfig(side=32),
+        seen_subjects=tuple(map(subject_digest, subjects)),
+        members=(Member("member_0.weights.h5"),),
+        files={"member_0.weights.h5": hashlib.sha256(b"").hexdigest()},
+    )
+    write_json(folder / "model.json", info.to_json())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("folds", "seen", "place"),
+    [
+        (None, "f", "of --test_split=test"),
+        (CrossValidation(2), "b", "that fold_"),
+    ],
+)
+def test_initial_models_have_not_seen_the_test_subjects(
+    request_of, tmp_path, folds, seen, place
+):
+    def with_initial(folder):
+        return dataclasses.replace(
+            request_of,
+            workdir=tmp_path / "work",
+            train_flags=(f"--init_model={folder}",),
+            cross_validation=folds,
+        )
+
+    folder = save_info(tmp_path / "other", ("nobody", seen))
+    with pytest.raises(UserError, match="no model has seen") as raised:
+        make_plan(with_initial(folder))
+    message = f"recipe narrow: --init_model={folder} has seen 1 subjects "
+    assert str(raised.value).startswith(message + place)
+    assert f": {seen};" in str(raised.value)
+    make_plan(with_initial(save_info(tmp_path / "none", ("nobody",))))
+    with pytest.raises(UserError, match="absent: no model there"):
+        make_plan(with_initial(tmp_path / "absent"))
+    assert not (tmp_path / "work").exists()
+
+
+def test_recipes_do_not_fit_the_test_subjects(request_of, tmp_path):
+    request = dataclasses.replace(
+        request_of,
+        workdir=tmp_path / "work",
+        train_flags=("--validation_split=test",),
+    )
+    with pytest.raises(UserError, match="fits or validates on 2 subjects of"):
+        make_plan(request)
 
 
 @pytest.mark.parametrize(
