@@ -141,6 +141,7 @@ def model_request_from(
         threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         test_time_flips=flag_values.test_time_flips,
+        precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )
@@ -154,6 +155,7 @@ def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
         threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         test_time_flips=flag_values.test_time_flips,
+        precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )
@@ -221,7 +223,8 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
         ("subjects", "Text file with one subject a line: only these."),
     ):
         flags.DEFINE_string(name, None, text, flag_values=flag_values)
-    define_inference_flags(flag_values)
+    # No "auto": a score does not depend on the machine that computes it.
+    define_inference_flags(flag_values, precisions=("fp32", "bf16"))
     flags.DEFINE_boolean(
         "save_predictions",
         False,

@@ -15,7 +15,7 @@ from wmh_keras.datasets import (
 )
 from wmh_keras.evaluation import layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
-    describe_flips,
+    describe_computing,
     describe_model,
     with_settings,
 )
@@ -28,7 +28,11 @@ from wmh_keras.evaluation.request import (
     Output,
 )
 from wmh_keras.evaluation.rules import Rules
-from wmh_keras.evaluation.run import finish, pictures_folder
+from wmh_keras.evaluation.run import (
+    describe_engine,
+    finish,
+    pictures_folder,
+)
 from wmh_keras.inference.ensemble import channels_of
 from wmh_keras.model_info import ModelInfo, subject_digest
 
@@ -107,6 +111,7 @@ def evaluate_out_of_fold(
             stage,
             checked.rules,
             evaluated=checked.evaluated,
+            computing=by_turns.computing,
             paths={
                 "data_dir": str(request.data_dir),
                 "fold_models": str(request.fold_models),
@@ -155,6 +160,7 @@ class _ByTurns:
         self._folds = folds
         self._load = load_segmenter
         self._segmenter: Segmenter | None = None
+        self.computing: dict[str, str] = {}
         # Those of every fold, whose models are prepared alike.
         self.channels = channels_of([folds[0].info])
 
@@ -163,6 +169,7 @@ class _ByTurns:
         for fold in self._folds:
             self._segmenter = None  # one network in memory, never two
             self._segmenter = self._load([fold.info])
+            self.computing = describe_engine(self._segmenter)
             yield from self._data.read_volumes(fold.records, self.channels)
 
     def segment(self, images: Sequence[Volume]) -> "Segmentation":
@@ -209,7 +216,7 @@ def _check(
         "threshold": info.threshold,
         "rules": rules.to_json(),
         "seed": seed,
-        **describe_flips(request),
+        **describe_computing(request),
     }
     return _CheckedFolds(data, folds, rules, evaluated)
 

@@ -165,6 +165,7 @@ def evaluate_model(
             stage,
             rules,
             evaluated=evaluated,
+            computing=describe_engine(segmenter),
             paths={
                 "data_dir": str(request.data_dir),
                 "model": "; ".join(map(str, request.models)),
@@ -181,6 +182,7 @@ def finish(
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
+    computing: Mapping[str, str] | None = None,
     history: Path | None = None,
     model_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
@@ -193,6 +195,7 @@ def finish(
         rules: how the volumes were scored.
         evaluated: what decides the numbers.
         paths: where it was read from.
+        computing: what `describe_engine` returned, where there are networks.
         history: of the model's training, where it is known.
         model_of: name of the model by subject, where several took part.
 
@@ -212,11 +215,17 @@ def finish(
         summary,
         evaluated=evaluated,
         paths=paths,
+        computing=computing or {},
         history=history,
         keep_predictions=not output.overwrite,
         model_of=model_of,
     )
     return Evaluation(output.output_dir, outcome, summary, rules)
+
+
+def describe_engine(segmenter: "Segmenter") -> dict[str, str]:
+    """Names what the networks ran on, as JSON types."""
+    return {"engine": segmenter.engine, "precision": segmenter.precision}
 
 
 def pictures_folder(stage: Path, output: Output) -> Path | None:

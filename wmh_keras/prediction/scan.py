@@ -11,6 +11,7 @@ from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume, check_channel_grid
+from wmh_keras.inference.engine import Engine
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -36,12 +37,12 @@ class RunInfo:
 
     Attributes:
       settings: what decides the results.
-      engine: what the network runs on, for the table.
+      engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
     """
 
     settings: Settings
-    engine: str
+    engine: Engine
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -153,7 +154,7 @@ def process_scan(
             "volume_ml": round(volume, 7),
             "lesions": len(found),
             **{f"{name}_lesions": n for name, n in counts.items()},
-            "engine": run.engine,
+            **_computing(run),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=list(result.warnings),
@@ -181,11 +182,15 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
         status=records.FAILED,
         input_sha256="",
         settings=run.settings.to_json(),
-        row={**_who(job.case), "engine": run.engine, "error": message},
+        row={**_who(job.case), **_computing(run), "error": message},
         path=job.outputs.record,
     )
     records.write_record(record)
     return record
+
+
+def _computing(run: RunInfo) -> dict[str, str]:
+    return {"engine": run.engine.name, "precision": run.engine.precision}
 
 
 def _who(case: Case) -> dict[str, str]:
