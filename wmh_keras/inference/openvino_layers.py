@@ -12,8 +12,8 @@ which is what OpenVINO's convolutions want, and channels last outside.
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
+
+from wmh_keras.inference.openvino_runtime import ops, ov
 
 # What Keras adds to the variance; no network of ours sets another value.
 _EPSILON = 1e-3

@@ -3,12 +3,12 @@
 import functools
 
 import numpy as np
-import openvino as ov
 
 from data_prep.errors import UserError
 from wmh_keras import artifacts
 from wmh_keras.inference.network import Network
 from wmh_keras.inference.openvino_layers import OpenVinoApi
+from wmh_keras.inference.openvino_runtime import ov
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.models import build_model
 

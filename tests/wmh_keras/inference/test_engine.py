@@ -21,7 +21,7 @@ def test_an_unknown_precision_is_answered_with_the_names():
 
 @pytest.mark.parametrize("has_units", [True, False])
 def test_bf16_where_the_cpu_has_units_for_it(monkeypatch, has_units):
-    pytest.importorskip("openvino")
+    pytest.importorskip("wmh_keras.inference.openvino_runtime")
     from wmh_keras.inference import openvino_network
 
     monkeypatch.setattr(openvino_network, "has_bf16_units", lambda: has_units)

@@ -1,5 +1,7 @@
 import dataclasses
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from wmh_keras.inference.loading import load_segmenter
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.models import NETWORKS, build_model
 
-pytest.importorskip("openvino")
+pytest.importorskip("wmh_keras.inference.openvino_runtime")
 
 from wmh_keras.inference import openvino_network
 from wmh_keras.inference.openvino_layers import OpenVinoApi
@@ -194,3 +196,24 @@ def test_a_layer_that_is_not_written_is_named():
         OpenVinoApi({}).layers.LayerNormalization
     with pytest.raises(TypeError, match="dilation_rate"):
         OpenVinoApi({}).layers.Conv2D(1, 3, dilation_rate=2, name="a")
+
+
+def test_openvino_does_not_call_home(repository):
+    """Nor may it import what would."""
+    code = (
+        "import socket, sys\n"
+        "def refuse(*_, **__): print('called', flush=True)\n"
+        "socket.getaddrinfo = socket.socket.connect = refuse\n"
+        "from wmh_keras.inference.openvino_network import has_bf16_units\n"
+        "has_bf16_units()\n"
+        "loaded = [n for n in sys.modules if n.startswith('openvino_tele')]\n"
+        "print([name for name in loaded if sys.modules[name]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
