@@ -7,12 +7,13 @@ import numpy as np
 from data_prep.errors import UserError
 from wmh_keras import artifacts
 from wmh_keras.inference.network import Network
-from wmh_keras.inference.openvino_layers import OpenVinoApi
+from wmh_keras.inference.openvino_layers import OpenVinoApi, split_image
 from wmh_keras.inference.openvino_runtime import ov
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.models import build_model
 
 _ELEMENT_TYPES = {"fp32": "f32", "bf16": "bf16"}
+_IMAGE_PARTS = {"fp32": 1, "bf16": 2}
 
 
 def has_bf16_units() -> bool:
@@ -25,8 +26,8 @@ def load_networks(info: ModelInfo, precision: str) -> list[Network]:
 
     Args:
       info: what `artifacts.read_model_info` returned.
-      precision: "fp32" or "bf16", which rounds what convolutions take in;
-        logits and probabilities are float32 in either.
+      precision: "fp32" or "bf16", which rounds what convolutions take in,
+        but for the image; logits and probabilities are float32 in either.
 
     Returns:
       One network a member; compiling waits for the first batch.
@@ -35,13 +36,15 @@ def load_networks(info: ModelInfo, precision: str) -> list[Network]:
       UserError: damaged weights, or ones that do not fit the network; the
         file is named.
     """
-    networks = []
+    networks, image_parts = [], _IMAGE_PARTS[precision]
     for member, weights in zip(
         info.members, artifacts.read_weights(info), strict=True
     ):
         try:
             graph = build_model(
-                info.network, OpenVinoApi(weights), **info.network_arguments
+                info.network,
+                OpenVinoApi(weights, image_parts),
+                **info.network_arguments,
             )
         except ValueError as error:
             raise UserError(
@@ -57,11 +60,12 @@ def load_networks(info: ModelInfo, precision: str) -> list[Network]:
 
 
 def _to_network(graph: ov.Model, precision: str) -> Network:
-    shape = graph.input(0).get_partial_shape()
+    *shape, channels = (
+        None if size.is_dynamic else size.get_length()
+        for size in graph.input(0).get_partial_shape()
+    )
     return Network(
-        input_shape=tuple(
-            None if size.is_dynamic else size.get_length() for size in shape
-        ),
+        input_shape=(*shape, channels // _IMAGE_PARTS[precision]),
         predict=_Predict(graph, precision),
         engine="openvino",
         precision=precision,
@@ -73,6 +77,7 @@ class _Predict:
 
     def __init__(self, graph: ov.Model, precision: str) -> None:
         self._graph = graph
+        self._is_split = _IMAGE_PARTS[precision] > 1
         self._settings = {
             "INFERENCE_PRECISION_HINT": _ELEMENT_TYPES[precision],
             "PERFORMANCE_HINT": "LATENCY",  # all cores work on one batch
@@ -81,6 +86,8 @@ class _Predict:
         self._request: ov.InferRequest | None = None
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
+        if self._is_split:
+            batch = split_image(batch)
         if batch.shape != self._shape:
             self._request = None  # one compiled network in memory, not two
             self._graph.reshape(list(batch.shape))

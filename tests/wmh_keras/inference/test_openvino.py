@@ -20,7 +20,7 @@ from wmh_keras.models import NETWORKS, build_model
 pytest.importorskip("wmh_keras.inference.openvino_runtime")
 
 from wmh_keras.inference import openvino_network
-from wmh_keras.inference.openvino_layers import OpenVinoApi
+from wmh_keras.inference.openvino_layers import OpenVinoApi, split_image
 
 FP32 = Engine("openvino", "fp32")
 PRECISIONS = ["fp32"] + ["bf16"] * openvino_network.has_bf16_units()
@@ -60,6 +60,9 @@ def trained(network, arguments):
             )
         elif layer.get_weights():
             kernel, bias = layer.get_weights()
+            # Logits of a few units, as in the grey zone of a trained network:
+            # what bf16 costs is in proportion to them.
+            kernel *= 0.3 if layer.name == "logits" else 1
             layer.set_weights([kernel, rng.normal(0, 0.3, bias.shape)])
     return model
 
@@ -116,10 +119,14 @@ def test_masks_of_a_phantom_agree(precision, bright_model_dir):
     segmenter = load_segmenter(infos, engine=Engine("openvino", precision))
     assert (segmenter.engine, segmenter.precision) == ("openvino", precision)
     result = segmenter.segment([flair])
-    assert expected.mask.sum() > 50
-    assert dice(result.mask, expected.mask) >= 0.999
+    assert expected.mask.sum() > 300
     difference = abs(result.probability - expected.probability).max()
     assert difference < TOLERANCE[precision]
+    is_clear = abs(expected.probability - 0.5) > TOLERANCE[precision]
+    assert is_clear.mean() > 0.99
+    assert (result.mask == expected.mask)[is_clear].all()
+    if precision == "fp32":
+        assert dice(result.mask, expected.mask) >= 0.999
 
 
 def test_an_ensemble_with_flips_of_slices_and_patches(tmp_path, make_head):
@@ -217,3 +224,12 @@ def test_openvino_does_not_call_home(repository):
         check=True,
     )
     assert done.stdout == "[]\n"
+
+
+def test_an_image_is_the_sum_of_two_that_bf16_can_hold():
+    values = np.array([2.0078125 + 2**-15, -1e-3, 0, 255.4], np.float32)
+    batch = values.reshape(1, 2, 2, 1)
+    upper, rest = np.moveaxis(split_image(batch), -1, 0)
+    np.testing.assert_array_equal(upper + rest, batch[..., 0])
+    assert upper[0, 0, 0] == 2.0
+    assert (abs(rest) <= abs(batch[..., 0]) * 2**-7).all()
