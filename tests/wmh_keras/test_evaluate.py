@@ -732,7 +732,7 @@ def test_engine_and_precision_are_in_the_summary(
         summary = json.loads((out / "summary.json").read_text())
         assert (summary["engine"], summary["precision"]) == (engine, "fp32")
         assert "precision" not in summary["evaluated"]
-        rows[engine] = rows_of(out / "per_patient.csv")
+        rows[engine] = rows_of(out)
     for name in ("dice", "predicted_volume_ml", "challenge_h95_mm"):
         first, second = ([row[name] for row in r] for r in rows.values())
         assert first == second
