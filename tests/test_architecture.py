@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data_prep", "tfds_wmh", "wmh_keras")
-FRAMEWORKS = {"tensorflow", "tensorflow_datasets", "jax", "keras"}
+FRAMEWORKS = {
+    "tensorflow",
+    "tensorflow_datasets",
+    "jax",
+    "keras",
+    "openvino",
+}
+OPENVINO = "wmh_keras.inference.openvino_runtime"
 # What takes a second or more to import, before a program can say a word.
 SLOW = {"scipy", "skimage", "nibabel", "pandas", "matplotlib"}
 BINARIES = {
@@ -167,7 +175,10 @@ def test_data_prep_s_program_may_use_the_data_set_but_its_library_not():
 
 def test_every_module_imports_in_one_process():
     for module in modules():
-        importlib.import_module(module)
+        if not module.startswith("wmh_keras.inference.openvino") or (
+            importlib.util.find_spec("openvino")
+        ):
+            importlib.import_module(module)
 
 
 @pytest.mark.parametrize("module", sorted(BINARIES))
@@ -201,6 +212,13 @@ def test_every_program_explains_itself(module):
     assert result.returncode == 0, result.stderr
     assert "Flags:" in result.stdout
     assert result.stderr == ""
+
+
+def test_openvino_is_imported_in_one_place():
+    """Which keeps it from calling home."""
+    for module in modules():
+        roots = {name.split(".")[0] for name in imports_of(module)}
+        assert "openvino" not in roots or module == OPENVINO, module
 
 
 def test_the_packages_are_listed_in_setup_cfg():

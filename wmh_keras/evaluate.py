@@ -24,6 +24,7 @@ in training or validation. All go into one evaluation; per_patient.csv then says
 in its last column which model it was.
 """
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -81,18 +82,26 @@ def _evaluate_model(flag_values: flags.FlagValues) -> "Evaluation":
 
 def _segmenter_loader(flag_values: flags.FlagValues):  # noqa: ANN202
     from wmh_keras import distribution
+    from wmh_keras.inference.engine import choose_engine
+
+    # Once: what is loaded by then must not decide for the next model.
+    @functools.cache
+    def engine():  # noqa: ANN202
+        chosen = choose_engine(flag_values.engine, flag_values.precision)
+        distribution.import_tensorflow()
+        if chosen.name == "jax":
+            distribution.hide_accelerators_from_tensorflow()
+        return chosen
 
     def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
-        engine = distribution.choose_engine(flag_values.engine)
-        distribution.import_tensorflow()
-        if engine == "jax":
-            distribution.hide_accelerators_from_tensorflow()
+        chosen = engine()
         from wmh_keras.inference import loading
 
         return loading.load_segmenter(
             infos,
             batch_size=flag_values.batch_size,
             flips=flag_values.test_time_flips,
+            engine=chosen,
         )
 
     return load_segmenter

@@ -68,7 +68,8 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
         ("subjects", "Text file with one subject a line: only these."),
     ):
         flags.DEFINE_string(name, None, text, flag_values=flag_values)
-    define_inference_flags(flag_values)
+    # No "auto": a score does not depend on the machine that computes it.
+    define_inference_flags(flag_values, precisions=("fp32", "bf16"))
     flags.DEFINE_boolean(
         "save_predictions",
         False,

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wmh_keras.evaluation import layout, results_folder
 from wmh_keras.evaluation.cohort import CohortSummary, summarize_cohort
@@ -11,6 +11,10 @@ from wmh_keras.evaluation.problems import Outcome, raise_problems
 from wmh_keras.evaluation.request import Output
 from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.table import format_summary
+
+if TYPE_CHECKING:
+    # At run time this would import keras before the engine is chosen.
+    from wmh_keras.inference.segmenter import Segmenter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +52,7 @@ def finish(
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
+    computing: Mapping[str, str] | None = None,
     history: Path | None = None,
     model_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
@@ -60,6 +65,7 @@ def finish(
         rules: how the volumes were scored.
         evaluated: what decides the numbers.
         paths: where it was read from.
+        computing: what `describe_engine` returned, where there are networks.
         history: of the model's training, where it is known.
         model_of: name of the model by subject, where several took part.
 
@@ -79,11 +85,17 @@ def finish(
         summary,
         evaluated=evaluated,
         paths=paths,
+        computing=computing or {},
         history=history,
         keep_predictions=not output.overwrite,
         model_of=model_of,
     )
     return Evaluation(output.output_dir, outcome, summary, rules)
+
+
+def describe_engine(segmenter: "Segmenter") -> dict[str, str]:
+    """Names what the networks ran on, as JSON types."""
+    return {"engine": segmenter.engine, "precision": segmenter.precision}
 
 
 def pictures_folder(stage: Path, output: Output) -> Path | None:

@@ -92,6 +92,7 @@ def model_request_from(
         threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         test_time_flips=flag_values.test_time_flips,
+        precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )
@@ -105,6 +106,7 @@ def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
         threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         test_time_flips=flag_values.test_time_flips,
+        precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,
         rules=rules_from(flag_values),
     )

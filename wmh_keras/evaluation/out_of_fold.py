@@ -15,11 +15,16 @@ from wmh_keras.datasets import (
 )
 from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
-    describe_flips,
+    describe_computing,
     describe_model,
     with_settings,
 )
-from wmh_keras.evaluation.finishing import Evaluation, finish, pictures_folder
+from wmh_keras.evaluation.finishing import (
+    Evaluation,
+    describe_engine,
+    finish,
+    pictures_folder,
+)
 from wmh_keras.evaluation.fold_models import FoldModel, read_fold_models
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
@@ -104,6 +109,7 @@ def evaluate_out_of_fold(
             stage,
             checked.rules,
             evaluated=checked.evaluated,
+            computing=by_turns.computing,
             paths={
                 "data_dir": str(request.data_dir),
                 "fold_models": str(request.fold_models),
@@ -152,6 +158,7 @@ class _ByTurns:
         self._folds = folds
         self._load = load_segmenter
         self._segmenter: Segmenter | None = None
+        self.computing: dict[str, str] = {}
         # Those of every fold, whose models are prepared alike.
         self.channels = channels_of([folds[0].info])
 
@@ -160,6 +167,7 @@ class _ByTurns:
         for fold in self._folds:
             self._segmenter = None  # one network in memory, never two
             self._segmenter = self._load([fold.info])
+            self.computing = describe_engine(self._segmenter)
             yield from self._data.read_volumes(fold.records, self.channels)
 
     def segment(self, images: Sequence[Volume]) -> "Segmentation":
@@ -206,7 +214,7 @@ def _check(
         "threshold": info.threshold,
         "rules": rules.to_json(),
         "seed": seed,
-        **describe_flips(request),
+        **describe_computing(request),
     }
     return _CheckedFolds(data, folds, rules, evaluated)
 

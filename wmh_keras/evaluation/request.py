@@ -40,6 +40,7 @@ class ModelRequest:
         threshold: None takes the models'.
         min_lesion_mm3: None takes the models'.
         test_time_flips: one of `inference.flips.FLIPS`.
+        precision: that the networks compute in, "fp32" or "bf16".
         save_predictions: whether to write masks and probability maps.
         rules: how it is scored; `min_lesion_mm3` and the models decide on
             the smallest lesion.
@@ -52,6 +53,7 @@ class ModelRequest:
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     test_time_flips: str = "none"
+    precision: str = "fp32"
     save_predictions: bool = False
     rules: Rules = DEFAULT_RULES
 
@@ -66,6 +68,7 @@ class OutOfFoldRequest:
         threshold: None takes that of the models, which have to agree.
         min_lesion_mm3: likewise.
         test_time_flips: one of `inference.flips.FLIPS`.
+        precision: that the networks compute in, "fp32" or "bf16".
         save_predictions: whether to write masks and probability maps.
         rules: how it is scored; `min_lesion_mm3` and the models decide on
             the smallest lesion.
@@ -76,6 +79,7 @@ class OutOfFoldRequest:
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     test_time_flips: str = "none"
+    precision: str = "fp32"
     save_predictions: bool = False
     rules: Rules = DEFAULT_RULES
 

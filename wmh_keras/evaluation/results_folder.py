@@ -79,6 +79,7 @@ def write_results(
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
+    computing: Mapping[str, str],
     history: Path | None = None,
     keep_predictions: bool = False,
     model_of: Mapping[str, str] | None = None,
@@ -94,6 +95,8 @@ def write_results(
         evaluated: what was evaluated; decides whether two evaluations are
             the same.
         paths: where it was read from; decides nothing.
+        computing: engine and precision of the networks, if any; decides
+            nothing, see `evaluated_models.describe_computing`.
         history: table of the model's training, which is copied.
         keep_predictions: leaves predictions of the same evaluation where the
             stage has none.
@@ -115,6 +118,7 @@ def write_results(
         "format": layout.FORMAT,
         "evaluated": dict(evaluated),
         "paths": dict(paths),
+        **computing,
         **summary.to_json(),
         "skipped": [
             dataclasses.asdict(problem) for problem in outcome.problems

@@ -14,7 +14,12 @@ from wmh_keras.evaluation.evaluated_models import (
     find_history,
     with_settings,
 )
-from wmh_keras.evaluation.finishing import Evaluation, finish, pictures_folder
+from wmh_keras.evaluation.finishing import (
+    Evaluation,
+    describe_engine,
+    finish,
+    pictures_folder,
+)
 from wmh_keras.evaluation.from_files import (
     MaskValues,
     check_pairs,
@@ -159,6 +164,7 @@ def evaluate_model(
             stage,
             rules,
             evaluated=evaluated,
+            computing=describe_engine(segmenter),
             paths={
                 "data_dir": str(request.data_dir),
                 "model": "; ".join(map(str, request.models)),
