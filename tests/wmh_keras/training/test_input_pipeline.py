@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.errors import UserError
+from wmh_keras.training import input_pipeline
 from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 
@@ -119,6 +120,17 @@ def test_the_same_slice_is_augmented_anew_in_each_pass(make_stream):
 
 def test_the_number_of_batches_is_known(make_stream):
     assert make_stream().batches(3, 10).cardinality() == 7
+
+
+@pytest.mark.parametrize(("room", "slices"), [(7, 7), (1, BATCH), (99, 18)])
+def test_memory_holds_so_many_slices_however_many_there_are(
+    make_stream, monkeypatch, room, slices
+):
+    monkeypatch.setattr(input_pipeline, "SHUFFLE_BYTES", room * 3 * 32**2)
+    stream = make_stream()
+    assert stream._buffer_size() == slices
+    seen = keys_of(stream.batches(0, stream.batches_per_pass))
+    assert len(set(seen)) == 16
 
 
 def test_a_batch_larger_than_the_data_is_explained(make_stream):
