@@ -63,14 +63,21 @@ def main() -> None:
     shared += ["--small"] if arguments.small else []
     with tempfile.TemporaryDirectory() as folder:
         _run("--make", folder, *shared)
-        measured = {}
-        for name in (*STREAMS, STRAIGHTFORWARD):
-            print(f"measuring: {name}", flush=True)
-            measured[name] = [
-                json.loads(_run("--measure", folder, name, str(n), *shared))
-                for n in CORES
-            ]
-    _print_table(measured)
+        print(
+            f"{'slices a second':42}{'1 core':>8}{'2 cores':>9}"
+            f"{'CPU second':>12}{'of 2 / 1':>10}{'peak':>10}",
+            flush=True,
+        )
+        per_cpu_second = {
+            name: _measure_row(folder, name, shared)
+            for name in (*STREAMS, STRAIGHTFORWARD)
+        }
+    ratio = per_cpu_second["+ all seven"] / per_cpu_second[STRAIGHTFORWARD]
+    print(
+        "\nCPU second: slices a second of CPU time, with two cores; of 2 / 1: "
+        "what a second core would\nbring on a quiet machine; peak memory with "
+        f"two cores. All seven: {ratio:.1f} times straightforward."
+    )
 
 
 def _parse() -> argparse.Namespace:
@@ -219,27 +226,20 @@ def _straightforward(
     )
 
 
-def _print_table(measured: dict[str, list[dict[str, float]]]) -> None:
-    print(
-        f"\n{'slices a second':42}{'1 core':>8}{'2 cores':>9}"
-        f"{'CPU second':>12}{'of 2 / 1':>10}{'peak':>10}"
-    )
-    for name, (one, two) in measured.items():
-        print(
-            f"{name:42}{one['per_second']:>8.0f}{two['per_second']:>9.0f}"
-            f"{two['per_cpu_second']:>12.0f}"
-            f"{2 * two['per_cpu_second'] / one['per_cpu_second']:>10.2f}"
-            f"{two['peak_gb']:>7.2f} GB"
-        )
-    ours, plain = (
-        measured[name][1]["per_cpu_second"]
-        for name in ("+ all seven", STRAIGHTFORWARD)
+def _measure_row(folder: str, name: str, shared: list[str]) -> float:
+    """Measures and prints one row; slices a second of CPU time."""
+    one, two = (
+        json.loads(_run("--measure", folder, name, str(n), *shared))
+        for n in CORES
     )
     print(
-        "\nCPU second: slices a second of CPU time, with two cores; of 2 / 1: "
-        "what a second core would\nbring on a quiet machine; peak memory with "
-        f"two cores. All seven: {ours / plain:.1f} times straightforward."
+        f"{name:42}{one['per_second']:>8.0f}{two['per_second']:>9.0f}"
+        f"{two['per_cpu_second']:>12.0f}"
+        f"{2 * two['per_cpu_second'] / one['per_cpu_second']:>10.2f}"
+        f"{two['peak_gb']:>7.2f} GB",
+        flush=True,
     )
+    return two["per_cpu_second"]
 
 
 if __name__ == "__main__":

@@ -91,9 +91,8 @@ def test_half_precision_on_the_device_on_both_backends(
             f"--backend={backend}",
             "--patch_size=16,24",
             "--filters=4",
-            "--epochs=2",
+            "--epochs=1",
             "--steps_per_epoch=8",
-            "--validation_every=2",
             "--global_batch_size=6",
             "--learning_rate=0.02",
         ],
@@ -104,12 +103,17 @@ def test_half_precision_on_the_device_on_both_backends(
     )
     assert result.returncode == 0, result.stderr
     assert "idle" in result.stderr
-    first, second = (float(r["loss"]) for r in read_history(workdir))
-    assert second < first
-    for row in read_history(workdir):
-        assert 0 <= float(row["data_wait_share"]) <= 1
-    for value in read_checkpoint(workdir, 2).values():
-        assert value.dtype in (np.float32, np.int32, np.int64)
+    (row,) = read_history(workdir)
+    assert 0 < float(row["loss"]) < 1
+    assert 0 <= float(row["data_wait_share"]) <= 1
+    state = read_checkpoint(workdir, 1)
+    assert {v.dtype.name for v in state.values()} <= {
+        "float32",
+        "int32",
+        "int64",
+    }
+    (steps,) = (v for name, v in state.items() if name.endswith("/iteration"))
+    assert steps == 8
     # The model takes whole slices, and is a float32 one for who loads it.
     info = artifacts.read_model_info(workdir)
     (model,) = artifacts.load_models(info)
