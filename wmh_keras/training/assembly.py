@@ -64,7 +64,12 @@ def training_stream(
     )
     if not config.patch_size:
         return TrainingStream(
-            data, records, config.global_batch_size, config.seed, augmentation
+            data,
+            records,
+            config.global_batch_size,
+            config.seed,
+            augmentation,
+            config.augment_on,
         )
     store = open_patch_store(
         Path(config.workdir) / patch_store.FOLDER, data, records, fingerprint
@@ -78,6 +83,7 @@ def training_stream(
         lesion_patches=config.lesion_patches,
         patch_shift=config.patch_shift,
         augmentation=augmentation,
+        augment_on=config.augment_on,
     )
 
 
@@ -194,7 +200,23 @@ def compile_model(
         # On TensorFlow, XLA halves the speed of convolutions on a CPU.
         jit_compile=config.backend == "jax",
     )
+    _build_loss_and_metrics(model, arguments)
     return model
+
+
+def _build_loss_and_metrics(
+    model: keras.Model, arguments: Mapping[str, Any]
+) -> None:
+    """Does what Keras would do with the first batch of the stream.
+
+    It would open the stream for that alone, and could not read a batch that
+    is still to be augmented.
+    """
+    rank = 5 if "patch_shape" in arguments else 4
+    labels = np.zeros((1,) * rank, np.float32)
+    model.compute_loss(y=labels, y_pred=labels)
+    model.compute_metrics(x=None, y=labels, y_pred=labels)
+    model.reset_metrics()
 
 
 def describe(

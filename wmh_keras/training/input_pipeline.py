@@ -10,12 +10,17 @@ a pass through the data.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.device_augmentation import (
+    DeviceAugmentation,
+    draw_changes,
+)
 
 # Undecoded slices that wait to be shuffled. Files are read in another order in
 # each pass and lie on disk shuffled, so the buffer need not hold them all.
@@ -33,6 +38,8 @@ class TrainingStream:
       global_batch_size: Slices a batch, over all devices.
       seed: Of the order and the augmentation.
       augmentation: What is changed at random.
+      augment_on: "host" changes the batches; "device" leaves that to
+        `device_augmentation` and adds the changes to each.
     """
 
     data: PreparedData
@@ -40,6 +47,15 @@ class TrainingStream:
     global_batch_size: int
     seed: int
     augmentation: AugmentationConfig
+    augment_on: str = "host"
+
+    @property
+    def device_augmentation(self) -> DeviceAugmentation | None:
+        """What is left for the device to do; None where that is nothing."""
+        if self.augment_on == "host":
+            return None
+        side = self.data.preprocess_config.side
+        return DeviceAugmentation(self.augmentation, (side, side))
 
     @property
     def batches_per_pass(self) -> int:
@@ -65,7 +81,8 @@ class TrainingStream:
 
         Returns:
           Elements (image (b, h, w, c) float32, mask (b, h, w, 1) float32
-          with the labels 0, 1, 2); every batch is full.
+          with the labels 0, 1, 2); every batch is full. To be augmented on
+          the device: (image float16, mask uint8, changes).
         """
         per_pass = self.batches_per_pass
         passes = tf.data.Dataset.range(first // per_pass, -(-last // per_pass))
@@ -108,13 +125,20 @@ class TrainingStream:
 
     def _prepare_batch(
         self, number: tf.Tensor, place: tf.Tensor, batch: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[Any, ...]:
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
+        seed = tf.random.fold_in(seed, place + 1)
+        image, mask = batch["image"], batch["mask"]
+        if self.augment_on == "device":
+            changes = draw_changes(
+                self.global_batch_size,
+                tf.shape(image)[1:3],
+                seed,
+                self.augmentation,
+            )
+            return image, mask[..., None], changes
         image, mask = augment(
-            tf.cast(batch["image"], tf.float32),
-            batch["mask"],
-            tf.random.fold_in(seed, place + 1),
-            self.augmentation,
+            tf.cast(image, tf.float32), mask, seed, self.augmentation
         )
         return image, tf.cast(mask, tf.float32)[..., None]
 

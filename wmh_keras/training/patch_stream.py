@@ -10,6 +10,7 @@ on sees exactly the patches that it would have seen.
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,10 @@ import tensorflow as tf
 from wmh_keras.datasets import VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
 from wmh_keras.training.augmentation_3d import augment_3d
+from wmh_keras.training.device_augmentation import (
+    DeviceAugmentation,
+    draw_changes,
+)
 from wmh_keras.training.patch_store import PatchStore
 
 # Apart from each other: draws of the order, and of the places.
@@ -40,6 +45,8 @@ class PatchStream:
       patch_shift: How far such a voxel lies from the patch's centre at most,
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
+      augment_on: "host" changes the batches; "device", for 2-D patches,
+        leaves that to `device_augmentation` and adds the changes to each.
     """
 
     store: PatchStore
@@ -50,6 +57,16 @@ class PatchStream:
     lesion_patches: float
     patch_shift: float
     augmentation: AugmentationConfig
+    augment_on: str = "host"
+
+    @property
+    def device_augmentation(self) -> DeviceAugmentation | None:
+        """What is left for the device to do; None where that is nothing."""
+        if self.augment_on == "host":
+            return None
+        margins = _margins(self._shape, self.augmentation)
+        config = _for_margins(self.augmentation, self._shape, margins)
+        return DeviceAugmentation(config, tuple(self.patch_size))
 
     @property
     def batches_per_pass(self) -> int:
@@ -66,7 +83,9 @@ class PatchStream:
 
         Returns:
           Elements (image (b, …, c) float32, mask (b, …, 1) float32 with the
-          labels 0, 1, 2), where … are the sides of a patch.
+          labels 0, 1, 2), where … are the sides of a patch. To be augmented
+          on the device: (image float32, mask uint8, changes), of patches
+          that are larger by what is cut off there.
         """
         return (
             tf.data.Dataset.range(first, last)
@@ -130,7 +149,7 @@ class PatchStream:
             masks.append(mask)
         return np.stack(images).astype(np.float32), np.stack(masks)
 
-    def _make_batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _make_batch(self, step: tf.Tensor) -> tuple[Any, ...]:
         image, mask = tf.numpy_function(
             self._read_batch, [step], (tf.float32, tf.uint8), stateful=False
         )
@@ -143,6 +162,11 @@ class PatchStream:
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
         config = _for_margins(self.augmentation, self._shape, margins)
+        if self.augment_on == "device":
+            changes = draw_changes(
+                self.global_batch_size, tf.shape(image)[2:4], seed, config
+            )
+            return image[:, 0], mask[:, 0, ..., None], changes
         if len(self.patch_size) == 3:
             image, mask = augment_3d(image, mask, seed, config)
         else:

@@ -2,6 +2,7 @@ import collections
 import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
@@ -225,3 +226,17 @@ def test_flips_alone_read_no_margin(make_stream):
     ((image2, mask2),) = arrays(plain, 0, 1)
     np.testing.assert_array_equal(image, image2[:, :, ::-1])
     np.testing.assert_array_equal(mask, mask2[:, :, ::-1])
+
+
+def test_the_device_gets_the_same_patches_and_changes(make_stream):
+    config = dataclasses.replace(ALL, noise_std=0.0)
+    host = make_stream(augmentation=config)
+    device = dataclasses.replace(host, augment_on="device")
+    assert host.device_augmentation is None
+    pairs = zip(host.batches(1, 4), device.batches(1, 4), strict=True)
+    for (image, mask), batch in pairs:
+        batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+        new_image, new_mask = device.device_augmentation.apply(*batch)
+        assert new_image.shape == new_mask.shape == (4, 8, 12, 1)
+        np.testing.assert_allclose(new_image, image, atol=1e-4)
+        np.testing.assert_array_equal(new_mask, mask)
