@@ -10,9 +10,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
-# Some tests press Ctrl-C; a shell that starts them in the background has it
-# ignored in them and in all that they start.
+# Some tests press Ctrl-C or close the terminal. A shell that starts them in the
+# background, and nohup, have that ignored in them and in all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -85,7 +85,7 @@ def finish(
         summary,
         evaluated=evaluated,
         paths=paths,
-        computing=computing or {},
+        computing=computing,
         history=history,
         keep_predictions=not output.overwrite,
         model_of=model_of,

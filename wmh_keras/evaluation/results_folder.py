@@ -79,7 +79,7 @@ def write_results(
     *,
     evaluated: Mapping[str, Any],
     paths: Mapping[str, str],
-    computing: Mapping[str, str],
+    computing: Mapping[str, str] | None = None,
     history: Path | None = None,
     keep_predictions: bool = False,
     model_of: Mapping[str, str] | None = None,
@@ -95,7 +95,7 @@ def write_results(
         evaluated: what was evaluated; decides whether two evaluations are
             the same.
         paths: where it was read from; decides nothing.
-        computing: engine and precision of the networks, if any; decides
+        computing: engine and precision, where there are networks; decides
             nothing, see `evaluated_models.describe_computing`.
         history: table of the model's training, which is copied.
         keep_predictions: leaves predictions of the same evaluation where the
@@ -118,7 +118,7 @@ def write_results(
         "format": layout.FORMAT,
         "evaluated": dict(evaluated),
         "paths": dict(paths),
-        **computing,
+        **(computing or {}),
         **summary.to_json(),
         "skipped": [
             dataclasses.asdict(problem) for problem in outcome.problems
