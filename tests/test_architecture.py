@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "wmh_keras.models": set(),
     "wmh_keras.metrics": set(),
     "wmh_keras.statistics": set(),
-    "wmh_keras.distribution": {"data_prep"},
+    "wmh_keras.process_group": {"data_prep"},
+    "wmh_keras.distribution": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.model_info": {"data_prep"},
     "wmh_keras.artifacts": {
         "data_prep",
@@ -55,6 +56,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.process_group",
     },
     "wmh_keras.evaluation": {
         "data_prep",

@@ -6,9 +6,14 @@ pass depends on (seed, pass) alone, and the augmentation of a batch on
 (seed, pass, place). So a training that goes on from a checkpoint sees exactly
 the batches that it would have seen, and an epoch may be shorter or longer than
 a pass through the data.
+
+Several processes make a part of every batch each, the same batch as one would
+make. All read the records, which are small and stay undecoded; what takes the
+time, decoding and augmenting, is divided.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -16,6 +21,7 @@ import tensorflow as tf
 from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.batch_share import BatchShare
 
 # Undecoded slices that wait to be shuffled. Files are read in another order in
 # each pass and lie on disk shuffled, so the buffer need not hold them all.
@@ -33,6 +39,7 @@ class TrainingStream:
       global_batch_size: Slices a batch, over all devices.
       seed: Of the order and the augmentation.
       augmentation: What is changed at random.
+      share: The part of a batch that is made here; by default all of it.
     """
 
     data: PreparedData
@@ -40,6 +47,11 @@ class TrainingStream:
     global_batch_size: int
     seed: int
     augmentation: AugmentationConfig
+    share: BatchShare | None = None
+
+    @property
+    def _share(self) -> BatchShare:
+        return self.share or BatchShare(self.global_batch_size)
 
     @property
     def batches_per_pass(self) -> int:
@@ -65,7 +77,7 @@ class TrainingStream:
 
         Returns:
           Elements (image (b, h, w, c) float32, mask (b, h, w, 1) float32
-          with the labels 0, 1, 2); every batch is full.
+          with the labels 0, 1, 2); every batch is full, and b the share's.
         """
         per_pass = self.batches_per_pass
         passes = tf.data.Dataset.range(first // per_pass, -(-last // per_pass))
@@ -92,15 +104,29 @@ class TrainingStream:
             seed=tf.cast(tf.random.fold_in(seed, 0)[0], tf.int64),
             reshuffle_each_iteration=False,
         )
-        decoded = shuffled.map(
+        decoded = self._keep_share(shuffled).map(
             self._decode,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        batches = decoded.batch(self.global_batch_size, drop_remainder=True)
+        batches = decoded.batch(len(self._share.needed))
         return batches.enumerate().map(
             lambda place, batch: (number, place, batch)
         )
+
+    def _keep_share(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Drops what other processes decode, and the slices left over."""
+        needed = self._share.needed
+        size = self.global_batch_size
+
+        def is_needed(number: tf.Tensor, _: dict[str, tf.Tensor]) -> tf.Tensor:
+            place = number % size
+            return (place >= needed.start) & (place < needed.stop)
+
+        whole = dataset.take(self.batches_per_pass * size)
+        if len(needed) == size:
+            return whole
+        return whole.enumerate().filter(is_needed).map(lambda _, e: e)
 
     def _decode(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         decoded = self.data.decode_slice(element)
@@ -110,11 +136,11 @@ class TrainingStream:
         self, number: tf.Tensor, place: tf.Tensor, batch: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
-        image, mask = augment(
+        image, mask = self._share.augment(
             tf.cast(batch["image"], tf.float32),
             batch["mask"],
             tf.random.fold_in(seed, place + 1),
-            self.augmentation,
+            functools.partial(augment, config=self.augmentation),
         )
         return image, tf.cast(mask, tf.float32)[..., None]
 

@@ -8,6 +8,7 @@ on sees exactly the patches that it would have seen.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ import tensorflow as tf
 from wmh_keras.datasets import VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
 from wmh_keras.training.augmentation_3d import augment_3d
+from wmh_keras.training.batch_share import BatchShare
 from wmh_keras.training.patch_store import PatchStore
 
 # Apart from each other: draws of the order, and of the places.
@@ -40,6 +42,7 @@ class PatchStream:
       patch_shift: How far such a voxel lies from the patch's centre at most,
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
+      share: The part of a batch that is made here; by default all of it.
     """
 
     store: PatchStore
@@ -50,6 +53,11 @@ class PatchStream:
     lesion_patches: float
     patch_shift: float
     augmentation: AugmentationConfig
+    share: BatchShare | None = None
+
+    @property
+    def _share(self) -> BatchShare:
+        return self.share or BatchShare(self.global_batch_size)
 
     @property
     def batches_per_pass(self) -> int:
@@ -66,7 +74,8 @@ class PatchStream:
 
         Returns:
           Elements (image (b, …, c) float32, mask (b, …, 1) float32 with the
-          labels 0, 1, 2), where … are the sides of a patch.
+          labels 0, 1, 2), where … are the sides of a patch and b is that of
+          the share.
         """
         return (
             tf.data.Dataset.range(first, last)
@@ -121,7 +130,7 @@ class PatchStream:
             for length, margin in zip(self._shape, margins, strict=True)
         ]
         images, masks = [], []
-        for index in range(self.global_batch_size):
+        for index in self._share.needed:
             number = int(step) * self.global_batch_size + index
             volume, start = self.place(number)
             first = [at - m for at, m in zip(start, margins, strict=True)]
@@ -136,28 +145,43 @@ class PatchStream:
         )
         margins = _margins(self._shape, self.augmentation)
         read = [n + 2 * m for n, m in zip(self._shape, margins, strict=True)]
-        batch = (self.global_batch_size, *read)
+        batch = (len(self._share.needed), *read)
         image = tf.ensure_shape(image, (*batch, self.store.channels))
         mask = tf.ensure_shape(mask, batch)
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
         config = _for_margins(self.augmentation, self._shape, margins)
-        if len(self.patch_size) == 3:
-            image, mask = augment_3d(image, mask, seed, config)
-        else:
-            image, mask = augment(image[:, 0], mask[:, 0], seed, config)
-            image, mask = image[:, None], mask[:, None]
+        image, mask = self._share.augment(
+            image,
+            mask,
+            seed,
+            functools.partial(
+                augment_3d if len(self.patch_size) == 3 else _augment_2d,
+                config=config,
+            ),
+        )
         z, y, x = (
             slice(margin, margin + length)
             for margin, length in zip(margins, self._shape, strict=True)
         )
         image, mask = image[:, z, y, x], mask[:, z, y, x]
-        shape = (self.global_batch_size, *self.patch_size)
+        shape = (-1, *self.patch_size)
         return (
             tf.reshape(image, (*shape, self.store.channels)),
             tf.reshape(tf.cast(mask, tf.float32), (*shape, 1)),
         )
+
+
+def _augment_2d(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentationConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Augments patches that are one slice deep."""
+    image, mask = augment(image[:, 0], mask[:, 0], seed, config)
+    return image[:, None], mask[:, None]
 
 
 def _place_in_patch(
