@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "wmh_keras.metrics": set(),
     "wmh_keras.statistics": set(),
     "wmh_keras.process_group": {"data_prep"},
+    "wmh_keras.hosts": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.distribution": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.model_info": {"data_prep"},
     "wmh_keras.artifacts": {
@@ -52,6 +53,7 @@ MAY_IMPORT = {
         "wmh_keras.artifacts",
         "wmh_keras.datasets",
         "wmh_keras.distribution",
+        "wmh_keras.hosts",
         "wmh_keras.inference",
         "wmh_keras.metrics",
         "wmh_keras.model_info",

@@ -12,12 +12,10 @@ noticed at once, since the system closes its connection.
 
 import atexit
 import contextlib
-import ctypes
 import json
 import os
 import queue
 import secrets
-import signal
 import socket
 import sys
 import threading
@@ -57,8 +55,9 @@ class ProcessGroup:
         self.index = index
         self.count = count
         self._peers: dict[int, _Peer] = {}
-        self._ending = threading.Event()
-        self._end = _print_and_exit
+        self._ending = threading.Event()  # losses are no news any more
+        self._left = threading.Event()
+        self._end = end_process
 
     @property
     def is_first(self) -> bool:
@@ -97,7 +96,6 @@ class ProcessGroup:
             host, port, token = json.loads(share_address(""))
             self._peers[0] = _Peer(_open(host, port))
             self._peers[0].send({"index": self.index, "token": token})
-        self._expect_abort()
         for number, peer in self._peers.items():
             peer.socket.settimeout(silence_seconds)
             threading.Thread(
@@ -139,7 +137,7 @@ class ProcessGroup:
         self, kind: type | None, error: BaseException | None, trace: object
     ) -> None:
         """Waits for the others, or tells them of an error."""
-        if not self._peers:
+        if self.count == 1:
             return
         if error is None:
             self._ending.set()
@@ -149,10 +147,12 @@ class ProcessGroup:
                 # JAX fails where another process died: then `_end` says so.
                 time.sleep(_NEWS_SECONDS)
             self._ending.set()
+            why = f"ended: {_reason(error)}"
             for peer in self._peers.values():
-                peer.send({"ended": self.index, "why": _reason(error)})
+                peer.send({"ended": self.index, "why": why})
             # At the end of a process JAX waits for minutes for the others.
             atexit.register(_exit_at_once, _exit_code(error))
+        self._left.set()
         for peer in self._peers.values():
             peer.close()
 
@@ -177,48 +177,34 @@ class ProcessGroup:
             if greeting and greeting.get("token") == token:
                 self._peers[greeting["index"]] = peer
             else:
-                peer.close()
+                peer.release()
 
     def _listen(self, number: int, peer: "_Peer") -> None:
-        while True:
-            message = peer.receive()
-            if message is None:
-                self._lose(number, "stopped answering")
-                peer.values.put([])  # nobody is to wait any longer
-                return
+        while message := peer.receive():
             if "value" in message:
                 peer.values.put(message["value"])
             elif "ended" in message:
-                self._lose(message["ended"], f"ended: {message['why']}")
-                return
+                self._lose(message["ended"], message["why"])
+                break
+        else:
+            self._lose(number, "stopped answering")
+            peer.values.put([])  # nobody is to wait any longer
+        peer.release()
 
     def _lose(self, number: int, why: str) -> None:
         if self._ending.is_set():
             return
         for peer in self._peers.values():
-            peer.send({"ended": number, "why": why.removeprefix("ended: ")})
+            peer.send({"ended": number, "why": why})
         if why.startswith("ended"):
             self._ending.wait(_GRACE_SECONDS)
         if not self._ending.is_set():
             self._end(f"process {number} of {self.count} {why}; {GO_ON}")
 
-    def _expect_abort(self) -> None:
-        """Has the last word where JAX aborts this process.
-
-        It does so, with a dump, as soon as process 0 is gone; a handler in
-        Python would never run.
-        """
-        if os.name != "posix":
-            return
-        message = f"process 0 of {self.count} stopped answering; {GO_ON}"
-        handler = ctypes.CFUNCTYPE(None, ctypes.c_int)
-        self._on_abort = handler(lambda _: self._end(message))
-        ctypes.CDLL(None).signal(signal.SIGABRT, self._on_abort)
-
     def _signal_life(self, every: float) -> None:
-        while not self._ending.wait(every):
+        while not self._left.wait(every):
             for peer in self._peers.values():
-                peer.send({})
+                peer.send({"alive": True})
 
 
 class _Peer:
@@ -245,8 +231,14 @@ class _Peer:
             return None
 
     def close(self) -> None:
+        """Says that nothing more comes; the other side then does the same."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
+
+    def release(self) -> None:
+        """Gives the connection back to the system."""
+        self._reader.close()
+        self.socket.close()
 
 
 def _open(host: str, port: int) -> socket.socket:
@@ -267,7 +259,7 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _print_and_exit(reason: str) -> None:
+def end_process(reason: str) -> None:
     """Ends the process from whatever thread, whatever JAX waits for."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

@@ -22,7 +22,7 @@ from absl import flags
 
 from data_prep.errors import UserError
 from data_prep.program import EXIT_INTERRUPTED, EXIT_OK, require, run_program
-from wmh_keras import distribution
+from wmh_keras import distribution, hosts
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import training_flags
 from wmh_keras.training.config import TrainingConfig
@@ -39,7 +39,7 @@ def main(flag_values: flags.FlagValues) -> int:
     distribution.select_backend(config.backend)
     distribution.import_tensorflow()
     try:
-        with distribution.join_processes(processes) as group:
+        with hosts.join_processes(processes) as group:
             return _train(config, group)
     except KeyboardInterrupt:
         flag_file = Path(config.workdir) / "flags.cfg"

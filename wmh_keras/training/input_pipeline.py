@@ -109,7 +109,7 @@ class TrainingStream:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        batches = decoded.batch(len(self._share.needed))
+        batches = decoded.batch(len(self._share.needed), drop_remainder=True)
         return batches.enumerate().map(
             lambda place, batch: (number, place, batch)
         )

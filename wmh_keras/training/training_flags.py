@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
-from wmh_keras.distribution import Processes
+from wmh_keras.hosts import Processes
 from wmh_keras.training.config import TrainingConfig
 
 # The recipes that come with the program; --flagfile finds them by name.

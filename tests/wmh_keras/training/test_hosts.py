@@ -1,0 +1,284 @@
+"""Two processes with two devices each, on the CPU, as on two machines."""
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+EPOCHS = 5
+MEASURED = {"seconds", "images_per_second"}
+# float32 sums in another order; Adam makes a little more of it in 20 steps.
+TOLERANCE = 1e-4
+
+_FIT = """
+import sys
+import numpy as np
+from wmh_keras import distribution, hosts
+distribution.select_backend("jax")
+import keras
+from wmh_keras.models import build_model
+from wmh_keras.training.losses import VoxelCrossEntropy
+
+address, index, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+processes = hosts.Processes()
+if count > 1:
+    processes = hosts.Processes(address, count, index)
+with hosts.join_processes(processes) as group:
+    devices = distribution.set_up_devices(group)
+    assert (devices.count, devices.processes) == (4, count)
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(24, 16, 16, 1)).astype("float32")
+    # Parts of a batch differ in the share of label 2.
+    y = (rng.random((24, 16, 16, 1)) < 0.2).astype("float32")
+    y[::8, 4:, :] = 2
+    own = np.arange(24).reshape(3, count, -1)[:, index].ravel()
+    model = build_model("unet", side=16, filters=(4, 8))
+    model.compile(keras.optimizers.SGD(0.1), VoxelCrossEntropy())
+    losses = model.fit(
+        x[own], y[own], batch_size=8 // count, shuffle=False, epochs=2,
+        verbose=0,
+    ).history["loss"]
+    np.savez(sys.argv[4], losses, *model.get_weights())
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def environment(devices, **more):
+    return {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        **more,
+    }
+
+
+def start(repository, arguments, devices, **more):
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=repository,
+        env=environment(devices, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(processes):
+    """Waits for all; gives (code, stdout, stderr) of each."""
+    outcomes = [process.communicate(timeout=300) for process in processes]
+    codes = [process.returncode for process in processes]
+    return [(code, *out) for code, out in zip(codes, outcomes, strict=True)]
+
+
+def wait_for(path, processes):
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        for process in processes:
+            assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Training:
+    """wmh-train in one or two processes on one work folder."""
+
+    def __init__(self, repository, data_dir, workdir):
+        self.repository = repository
+        self.workdir = workdir
+        self.arguments = [
+            "-m",
+            "wmh_keras.train",
+            f"--data_dir={data_dir}",
+            f"--workdir={workdir}",
+            "--filters=4",
+            f"--epochs={EPOCHS}",
+            "--steps_per_epoch=4",
+            "--global_batch_size=8",
+            "--learning_rate=0.002",
+            "--plateau_epochs=1",
+        ]
+
+    def alone(self, devices):
+        return [start(self.repository, self.arguments, devices)]
+
+    def in_two(self, *more):
+        address = f"--coordinator=127.0.0.1:{free_port()}"
+        flags = [address, "--num_processes=2", *more]
+        return [
+            start(
+                self.repository,
+                [*self.arguments, *flags, f"--process_id={index}"],
+                devices=2,
+            )
+            for index in range(2)
+        ]
+
+    def on_slurm(self):
+        """As `srun` starts it, on a cluster of this machine alone."""
+        job = str(free_port())
+        return [
+            start(
+                self.repository,
+                [*self.arguments, "--coordinator=auto"],
+                devices=2,
+                SLURM_JOB_ID=job,
+                SLURM_STEP_NODELIST="localhost",
+                SLURM_NTASKS="2",
+                SLURM_PROCID=str(index),
+                SLURM_LOCALID=str(index),
+            )
+            for index in range(2)
+        ]
+
+    def stop_after(self, epoch, processes, victim, sign):
+        folder = self.workdir / "checkpoints" / f"epoch_{epoch:06d}"
+        wait_for(folder, processes)
+        processes[victim].send_signal(sign)
+        began = time.monotonic()
+        outcomes = finish(processes)
+        return outcomes, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def runs(small_data_dir, repository, tmp_path_factory):
+    """One training without a break in one process; one with all breaks."""
+    folder = tmp_path_factory.mktemp("hosts")
+    whole = Training(repository, small_data_dir, folder / "whole")
+    broken = Training(repository, small_data_dir, folder / "broken")
+    breaks = [
+        broken.stop_after(1, broken.in_two(), 0, signal.SIGKILL),
+        broken.stop_after(2, broken.on_slurm(), 1, signal.SIGINT),
+    ]
+    ended = finish(broken.in_two())
+    reference = finish(whole.alone(4))
+    assert [code for code, *_ in (*ended, *reference)] == [0, 0, 0], ended
+    return whole, broken, breaks, ended
+
+
+def read_history(workdir):
+    with open(workdir / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        {k: float(v) for k, v in row.items() if k not in MEASURED}
+        for row in rows
+    ]
+
+
+def read_weights(workdir):
+    path = workdir / "checkpoints" / f"epoch_{EPOCHS:06d}" / "variables.npz"
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def test_when_a_process_is_killed_the_other_says_so_and_ends(runs):
+    outcomes, seconds = runs[2][0]
+    (killed, *_), (code, _, errors) = outcomes
+    assert killed == -signal.SIGKILL
+    assert code == 1
+    assert seconds < 30
+    assert "process 0 of 2 stopped answering; start all" in errors
+    assert "Traceback" not in errors
+
+
+def test_an_interrupt_of_one_process_ends_all(runs):
+    outcomes, seconds = runs[2][1]
+    (code, _, errors), (interrupted, _, own_errors) = outcomes
+    assert (code, interrupted) == (1, 130)
+    assert seconds < 30
+    assert "process 1 of 2 ended: it was interrupted; start all" in errors
+    assert "the same command goes on" in own_errors
+    assert "Traceback" not in errors + own_errors
+
+
+def test_two_processes_equal_one_through_all_breaks(runs):
+    whole, broken, *_ = runs
+    expected = read_history(whole.workdir)
+    received = read_history(broken.workdir)
+    assert [row["epoch"] for row in received] == [1, 2, 3, 4, 5]
+    for row, other in zip(expected, received, strict=True):
+        assert other == pytest.approx(row, abs=TOLERANCE)
+    weights = read_weights(whole.workdir)
+    again = read_weights(broken.workdir)
+    assert weights.keys() == again.keys()
+    for name, value in weights.items():
+        np.testing.assert_allclose(
+            again[name], value, atol=TOLERANCE, err_msg=name
+        )
+
+
+def test_the_files_are_those_of_one_process(runs):
+    whole, broken, _, ended = runs
+    names = [
+        sorted(
+            str(path.relative_to(run.workdir))
+            for path in run.workdir.rglob("*")
+            if "events.out" not in path.name
+        )
+        for run in (whole, broken)
+    ]
+    assert names[0] == names[1]
+    # One file of events for each time the first process started.
+    events = list((broken.workdir / "tensorboard/train").glob("events.*"))
+    assert len(events) == 3
+    (_, output, _), (_, silent, errors) = ended
+    assert "Trained 5 epochs" in output
+    assert silent == ""
+    assert "epoch" not in errors
+
+
+def test_it_goes_on_on_another_number_of_devices(runs):
+    whole, *_ = runs
+    more = [*whole.arguments, f"--epochs={EPOCHS + 1}"]
+    ((code, _, errors),) = finish([start(whole.repository, more, devices=2)])
+    assert code == 0, errors
+    assert "on 2 cpu (jax)" in errors
+    assert len(read_history(whole.workdir)) == EPOCHS + 1
+
+
+def test_every_process_refuses_a_batch_that_cannot_be_shared(
+    small_data_dir, repository, tmp_path
+):
+    training = Training(repository, small_data_dir, tmp_path / "run")
+    for code, _, errors in finish(training.in_two("--global_batch_size=6")):
+        assert code == 1
+        assert "expected a multiple of the 4 devices, received 6" in errors
+        assert "Traceback" not in errors
+
+
+def test_gradient_descent_in_two_processes_equals_one(repository, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    processes = [
+        start(
+            repository,
+            [
+                "-c",
+                _FIT,
+                address,
+                index,
+                count,
+                tmp_path / f"{count}{index}.npz",
+            ],
+            devices=4 // count,
+        )
+        for count, index in ((1, 0), (2, 0), (2, 1))
+    ]
+    for code, _, errors in finish(processes):
+        assert code == 0, errors
+    results = []
+    for name in ("10", "20", "21"):
+        with np.load(tmp_path / f"{name}.npz") as stored:
+            results.append([stored[key] for key in stored.files])
+    for expected, first, second in zip(*results, strict=True):
+        np.testing.assert_allclose(first, expected, atol=1e-5)
+        np.testing.assert_array_equal(first, second)
