@@ -233,8 +233,13 @@ def test_the_files_are_those_of_one_process(runs):
     assert len(events) == 3
     (_, output, _), (_, silent, errors) = ended
     assert "Trained 5 epochs" in output
-    assert silent == ""
-    assert "epoch" not in errors
+    # Gloo, which joins CPUs, greets on its own.
+    said = [
+        line
+        for line in (silent + errors).splitlines()
+        if "epoch" in line or "Trained" in line
+    ]
+    assert said == []
 
 
 def test_it_goes_on_on_another_number_of_devices(runs):
