@@ -16,38 +16,6 @@ MEASURED = {"seconds", "images_per_second"}
 # float32 sums in another order; Adam makes a little more of it in 20 steps.
 TOLERANCE = 1e-4
 
-_FIT = """
-import sys
-import numpy as np
-from wmh_keras import distribution, hosts
-distribution.select_backend("jax")
-import keras
-from wmh_keras.models import build_model
-from wmh_keras.training.losses import VoxelCrossEntropy
-
-address, index, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-processes = hosts.Processes()
-if count > 1:
-    processes = hosts.Processes(address, count, index)
-with hosts.join_processes(processes) as group:
-    devices = distribution.set_up_devices(group)
-    assert (devices.count, devices.processes) == (4, count)
-    keras.utils.set_random_seed(1)
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(24, 16, 16, 1)).astype("float32")
-    # Parts of a batch differ in the share of label 2.
-    y = (rng.random((24, 16, 16, 1)) < 0.2).astype("float32")
-    y[::8, 4:, :] = 2
-    own = np.arange(24).reshape(3, count, -1)[:, index].ravel()
-    model = build_model("unet", side=16, filters=(4, 8))
-    model.compile(keras.optimizers.SGD(0.1), VoxelCrossEntropy())
-    losses = model.fit(
-        x[own], y[own], batch_size=8 // count, shuffle=False, epochs=2,
-        verbose=0,
-    ).history["loss"]
-    np.savez(sys.argv[4], losses, *model.get_weights())
-"""
-
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -259,31 +227,3 @@ def test_every_process_refuses_a_batch_that_cannot_be_shared(
         assert code == 1
         assert "expected a multiple of the 4 devices, received 6" in errors
         assert "Traceback" not in errors
-
-
-def test_gradient_descent_in_two_processes_equals_one(repository, tmp_path):
-    address = f"127.0.0.1:{free_port()}"
-    processes = [
-        start(
-            repository,
-            [
-                "-c",
-                _FIT,
-                address,
-                index,
-                count,
-                tmp_path / f"{count}{index}.npz",
-            ],
-            devices=4 // count,
-        )
-        for count, index in ((1, 0), (2, 0), (2, 1))
-    ]
-    for code, _, errors in finish(processes):
-        assert code == 0, errors
-    results = []
-    for name in ("10", "20", "21"):
-        with np.load(tmp_path / f"{name}.npz") as stored:
-            results.append([stored[key] for key in stored.files])
-    for expected, first, second in zip(*results, strict=True):
-        np.testing.assert_allclose(first, expected, atol=1e-5)
-        np.testing.assert_array_equal(first, second)
