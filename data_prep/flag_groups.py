@@ -3,7 +3,7 @@
 from absl import flags
 
 from data_prep.errors import UsageError
-from data_prep.preprocess import (
+from data_prep.preprocess_config import (
     NORMALIZATIONS,
     OVERSIZES,
     PADDINGS,

@@ -4,8 +4,7 @@ import numpy as np
 import skimage.filters
 
 from data_prep.errors import VolumeError
-
-NORMALIZATIONS = ("zscore", "robust_zscore", "none")
+from data_prep.preprocess_config import NORMALIZATIONS
 
 # Makes the median absolute deviation estimate the standard deviation of
 # normally distributed values (Rousseeuw and Croux, 1993).

@@ -28,6 +28,7 @@ from data_prep.dataset.plan import PreparationPlan
 from data_prep.dataset.pseudonyms import Pseudonyms, read_or_make_key
 from data_prep.flag_groups import preprocess_config_from
 from data_prep.prepare_flags import (
+    beam_options_from,
     choices_from,
     define_flags,
     num_workers_from,
@@ -46,6 +47,7 @@ def main(flag_values: flags.FlagValues) -> int:
     choices = choices_from(flag_values)
     preprocess = preprocess_config_from(flag_values)
     num_workers = num_workers_from(flag_values)
+    beam_options = beam_options_from(flag_values)
     data_folder.check_place(data_dir)
 
     cases = find_cases(
@@ -102,9 +104,12 @@ def main(flag_values: flags.FlagValues) -> int:
     def write(folder: Path) -> dict[str, VolumeSummary]:
         # Only now: TensorFlow takes seconds to import.
         distribution.import_tensorflow()
+        from tfds_wmh.beam_writing import BeamRun
         from tfds_wmh.writing import write_datasets
 
-        return write_datasets(plan, folder, num_workers)
+        num_slices = {c.volume_id: k.facts.num_slices for c, k in parts.used}
+        run = BeamRun(beam_options, num_slices) if beam_options else None
+        return write_datasets(plan, folder, num_workers, run)
 
     report = write_data_folder(
         data_dir, plan, parts, write, choices=choices, started=started

@@ -4,97 +4,16 @@ Training data, evaluation and prediction all come through here.
 """
 
 import dataclasses
-import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import scipy.ndimage
 
 from data_prep import intensity
 from data_prep.errors import VolumeError
-from data_prep.geometry import OVERSIZES, SliceGeometry, slice_geometry
+from data_prep.geometry import SliceGeometry, slice_geometry
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.volume import Volume, check_channel_grid, check_same_grid
-
-PADDINGS = ("zero", "background")
-NORMALIZATIONS = intensity.NORMALIZATIONS
-
-_ROLE = re.compile(r"[a-z][a-z0-9]*")
-
-
-@dataclasses.dataclass(frozen=True)
-class PreprocessConfig:
-    """How slices are prepared; written into data sets and models.
-
-    Attributes:
-      side: height and width of a prepared slice, in pixels.
-      padding: "zero" or "background", see `volume_to_slices`.
-      normalization: "zscore", "robust_zscore" or "none", see
-        `intensity.centre_and_spread`.
-      channels: the roles of the images, in the order of the channels.
-      oversize: "crop" or "resize": what is done with slices larger than
-        `side`, see `volume_to_slices`.
-    """
-
-    side: int = 384
-    padding: str = "zero"
-    normalization: str = "zscore"
-    channels: tuple[str, ...] = ("flair",)
-    oversize: str = "crop"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.side, int) or self.side < 1:
-            raise ValueError(f"expected a positive side, received {self.side}")
-        if self.padding not in PADDINGS:
-            raise ValueError(
-                f"expected a padding of {PADDINGS}, received {self.padding!r}"
-            )
-        if self.normalization not in NORMALIZATIONS:
-            raise ValueError(
-                f"expected a normalization of {NORMALIZATIONS}, received "
-                f"{self.normalization!r}"
-            )
-        if not self.channels or self.channels[0] != "flair":
-            raise ValueError(
-                f"expected channels with flair first, received {self.channels}"
-            )
-        odd = [c for c in self.channels if not _ROLE.fullmatch(str(c))]
-        if odd or len(set(self.channels)) < len(self.channels):
-            raise ValueError(
-                "expected channels that differ, of small letters and digits, "
-                f"such as flair,t1; received {self.channels}"
-            )
-        if self.oversize not in OVERSIZES:
-            raise ValueError(
-                f"expected an oversize of {OVERSIZES}, received "
-                f"{self.oversize!r}"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON types.
-
-        What came later than the first data sets is left out where it has its
-        default: it would change what they are identified by.
-        """
-        fields = {**dataclasses.asdict(self), "channels": list(self.channels)}
-        if self.oversize == OVERSIZES[0]:
-            del fields["oversize"]
-        return fields
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "PreprocessConfig":
-        """Makes the config from what `to_json` gave.
-
-        Raises:
-          ValueError: unknown fields or values.
-        """
-        unknown = set(fields) - {f.name for f in dataclasses.fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown preprocessing fields: {sorted(unknown)}")
-        fields = dict(fields)
-        if "channels" in fields:
-            fields["channels"] = tuple(fields["channels"])
-        return cls(**fields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +92,10 @@ def volume_to_slices(
         stds.append(std)
     mask_planes = None if mask is None else geometry.to_planes(mask.data)
     return PreparedVolume(
-        slices=np.stack(channels, axis=-1),
+        # Stacking copies, which a single channel does not need.
+        slices=np.stack(channels, axis=-1)
+        if len(channels) > 1
+        else channels[0][..., np.newaxis],
         mask=None
         if mask_planes is None
         else np.ascontiguousarray(geometry.mask_to_slices(mask_planes)),

@@ -1,9 +1,7 @@
 """How every program of the project starts: flags, help, errors, progress."""
 
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +10,8 @@ import tqdm
 from absl import flags
 
 from data_prep.errors import UsageError, UserError
+from data_prep.flagfiles import check_flagfiles, resolve_flagfiles
+from data_prep.help_text import format_help
 from data_prep.version import __version__
 
 Item = TypeVar("Item")
@@ -106,30 +106,6 @@ def require(flag_values: flags.FlagValues, *names: str) -> None:
         raise UsageError(f"needed, but not given: {', '.join(missing)}")
 
 
-def format_help(
-    name: str, description: str, flag_values: flags.FlagValues
-) -> str:
-    """Returns the text of `--help`: the description, then every flag."""
-    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    lines = [name, "", textwrap.dedent(description).strip(), "", "Flags:"]
-    indent = " " * 6
-    for flag in _flags_in_order(flag_values):
-        lines.append(f"  --{flag.name}{_format_default(flag)}")
-        lines += textwrap.wrap(
-            _help_text(flag),
-            width,
-            initial_indent=indent,
-            subsequent_indent=indent,
-        )
-    lines += [
-        "  --flagfile=FILE",
-        f"{indent}Read flags from a file, one --flag=value a line; what "
-        "comes later wins.",
-        "  --help, --version",
-    ]
-    return "\n".join(lines)
-
-
 def progress(
     items: Iterable[Item],
     description: str,
@@ -186,8 +162,8 @@ def _parse(
     flagfile_dir: str | os.PathLike | None,
 ) -> None:
     if flagfile_dir is not None:
-        argv = _resolve_flagfiles(argv, Path(flagfile_dir))
-    _check_flagfiles(argv, flagfile_dir)
+        argv = resolve_flagfiles(argv, Path(flagfile_dir))
+    check_flagfiles(argv, flagfile_dir)
     try:
         rest = flag_values(argv)
     except OSError as error:  # absl lets a missing flagfile through
@@ -202,73 +178,6 @@ def _parse(
             f"expected only --flags, received {' '.join(map(repr, rest[1:]))}; "
             "a value belongs to its flag, as in --input=FILE"
         )
-
-
-def _check_flagfiles(
-    argv: list[str], flagfile_dir: str | os.PathLike | None
-) -> None:
-    for argument in argv[1:]:
-        head, _, value = argument.partition("=")
-        if head not in ("--flagfile", "-flagfile") or not value:
-            continue
-        if not Path(value).expanduser().is_file():
-            message = f"--flagfile={value}: no such file"
-            if flagfile_dir is not None:
-                names = sorted(p.name for p in Path(flagfile_dir).glob("*.cfg"))
-                message += f"; recipes that come along: {', '.join(names)}"
-            raise UsageError(message)
-
-
-def _resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
-    resolved = []
-    after_flagfile = False
-    for argument in argv:
-        head, separator, value = argument.partition("=")
-        if head in ("--flagfile", "-flagfile") and separator:
-            argument = f"{head}={_find_flagfile(value, folder)}"
-        elif after_flagfile:
-            argument = _find_flagfile(argument, folder)
-        after_flagfile = argument in ("--flagfile", "-flagfile")
-        resolved.append(argument)
-    return resolved
-
-
-def _find_flagfile(value: str, folder: Path) -> str:
-    path = Path(value)
-    packaged = folder / path.name
-    if value and not path.exists() and packaged.exists():
-        return str(packaged)
-    return value
-
-
-def _flags_in_order(flag_values: flags.FlagValues) -> list[flags.Flag]:
-    own = [flag_values[name] for name in flag_values]
-    unique = {flag.name: flag for flag in own}
-    return list(unique.values())
-
-
-def _help_text(flag: flags.Flag) -> str:
-    text = " ".join((flag.help or "").split())
-    if isinstance(flag.parser, flags.EnumParser):
-        # absl puts the choices in front; they stand behind the name already.
-        return text.removeprefix(f"<{'|'.join(flag.parser.enum_values)}>: ")
-    return text
-
-
-def _format_default(flag: flags.Flag) -> str:
-    if flag.boolean:
-        return f"  (default: {'yes' if flag.default else 'no'}; " + (
-            f"--no{flag.name} turns it off)" if flag.default else "off)"
-        )
-    if isinstance(flag.parser, flags.EnumParser):
-        choices = "|".join(flag.parser.enum_values)
-        return f"={choices}  (default: {flag.default})"
-    default: Any = flag.default
-    if default is None or default == "" or default == []:
-        return "=…"
-    if isinstance(default, list):
-        default = ",".join(map(str, default))
-    return f"=…  (default: {default})"
 
 
 def _print_to_the_end(text: str) -> None:

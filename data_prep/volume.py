@@ -141,6 +141,24 @@ def check_channel_grid(
     )
 
 
+def check_channel(image: Volume, flair: Volume, role: str) -> None:
+    """Checks that a further image belongs to a FLAIR, and is not the FLAIR.
+
+    Args:
+      image: the further image.
+      flair: the FLAIR.
+      role: of the image, such as "t1", for the message.
+
+    Raises:
+      VolumeError: another grid, or the same voxels.
+    """
+    check_channel_grid(image, flair, role)
+    if np.array_equal(image.data, flair.data):
+        raise VolumeError(
+            f"{role} has the same voxels as the FLAIR; give the {role} itself"
+        )
+
+
 def _affine_difference(one: Volume, other: Volume) -> float:
     return float(np.abs(one.affine_mm - other.affine_mm).max())
 

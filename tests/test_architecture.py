@@ -1,7 +1,9 @@
 """Reads the imports and keeps the rooms apart."""
 
 import ast
+import functools
 import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data_prep", "tfds_wmh", "wmh_keras")
-FRAMEWORKS = {"tensorflow", "tensorflow_datasets", "jax", "keras"}
+FRAMEWORKS = {
+    "tensorflow",
+    "tensorflow_datasets",
+    "jax",
+    "keras",
+    "openvino",
+}
+OPENVINO = "wmh_keras.inference.openvino_runtime"
+# What takes a second or more to import, before a program can say a word.
+SLOW = {"scipy", "skimage", "nibabel", "pandas", "matplotlib"}
 BINARIES = {
     "data_prep.make_phantoms",
     "data_prep.prepare",
@@ -102,23 +113,27 @@ MAY_IMPORT = {
 NO_FRAMEWORKS = ("data_prep", "wmh_keras.metrics", "wmh_keras.statistics")
 
 
-def modules() -> list[str]:
+@functools.cache
+def modules() -> tuple[str, ...]:
     paths = [p for name in PACKAGES for p in (ROOT / name).rglob("*.py")]
     names = [p.relative_to(ROOT).with_suffix("") for p in paths]
-    return sorted(".".join(n.parts).removesuffix(".__init__") for n in names)
+    return tuple(
+        sorted(".".join(n.parts).removesuffix(".__init__") for n in names)
+    )
 
 
-def source_of(module: str) -> str:
+@functools.cache
+def tree_of(module: str) -> ast.Module:
     path = ROOT.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return path.read_text(encoding="utf-8")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imports_of(module: str) -> set[str]:
     """Every module named in an import, wherever in the file it stands."""
     found = set()
     known = set(modules())
-    for node in ast.walk(ast.parse(source_of(module))):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -164,14 +179,19 @@ def test_data_prep_s_program_may_use_the_data_set_but_its_library_not():
 
 def test_every_module_imports_in_one_process():
     for module in modules():
-        importlib.import_module(module)
+        if not module.startswith("wmh_keras.inference.openvino") or (
+            importlib.util.find_spec("openvino")
+        ):
+            importlib.import_module(module)
 
 
 @pytest.mark.parametrize("module", sorted(BINARIES))
 def test_importing_a_program_imports_no_framework(module):
+    # The programs of data_prep start with reading images.
+    heavy = FRAMEWORKS | (SLOW if module.startswith("wmh_keras.") else set())
     code = (
         f"import sys, {module}\n"
-        f"heavy = {FRAMEWORKS!r} & set(sys.modules)\n"
+        f"heavy = {heavy!r} & set(sys.modules)\n"
         "sys.exit(f'imports {heavy}' if heavy else 0)"
     )
     result = subprocess.run(
@@ -198,6 +218,13 @@ def test_every_program_explains_itself(module):
     assert result.stderr == ""
 
 
+def test_openvino_is_imported_in_one_place():
+    """Which keeps it from calling home."""
+    for module in modules():
+        roots = {name.split(".")[0] for name in imports_of(module)}
+        assert "openvino" not in roots or module == OPENVINO, module
+
+
 def test_the_packages_are_listed_in_setup_cfg():
     text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     listed = text.split("packages =\n")[1].split("\n\n")[0].split("install")[0]
@@ -212,8 +239,7 @@ def test_the_packages_are_listed_in_setup_cfg():
 def test_the_environment_is_written_in_one_place():
     """Only the backend's default is set at import, before keras comes."""
     for module in modules():
-        tree = ast.parse(source_of(module))
-        for node in tree.body:
+        for node in tree_of(module).body:
             writes = "os.environ" in ast.unparse(node) and not isinstance(
                 node, ast.FunctionDef | ast.ClassDef
             )
@@ -224,7 +250,7 @@ def test_the_environment_is_written_in_one_place():
 def test_no_module_runs_code_from_a_file(module):
     names = {
         node.id if isinstance(node, ast.Name) else node.attr
-        for node in ast.walk(ast.parse(source_of(module)))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, ast.Name | ast.Attribute)
     }
     assert not names & {"pickle", "eval", "exec", "load_model", "marshal"}

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from data_prep import intensity
 from data_prep.cases.case import STORED_FIELDS, Case
+from data_prep.dataset.data_folder import SLICES, VOLUMES
 from data_prep.errors import VolumeError
 from data_prep.geometry import SliceGeometry, slice_geometry
 from data_prep.grid_json import grid_to_json
@@ -16,6 +17,18 @@ from data_prep.preprocess import PreparedVolume, PreprocessConfig
 from data_prep.volume import Volume
 
 Example = dict[str, Any]
+
+# Config to the features that are stored compressed.
+COMPRESSED = {SLICES: ("mask",), VOLUMES: ("image", "mask")}
+
+
+def make_features(
+    config: str, preprocess: PreprocessConfig
+) -> tfds.features.FeaturesDict:
+    """Returns the features of a config, "slices" or "volumes"."""
+    if config == VOLUMES:
+        return volume_features(len(preprocess.channels))
+    return slice_features(preprocess.side, len(preprocess.channels))
 
 
 def slice_features(side: int, channels: int) -> tfds.features.FeaturesDict:
@@ -70,6 +83,11 @@ def volume_features(channels: int) -> tfds.features.FeaturesDict:
     )
 
 
+def slice_key(volume_id: str, index: int) -> str:
+    """Returns the key of a slice, which decides its place in the files."""
+    return f"{volume_id}/{index:05d}"
+
+
 def slice_examples(
     case: Case, prepared: PreparedVolume
 ) -> Iterator[tuple[str, Example]]:
@@ -96,7 +114,7 @@ def slice_examples(
         masks = np.zeros(images.shape[:3], np.uint8)
     for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
         example = {"image": image, "mask": mask, "slice_index": index, **about}
-        yield f"{case.volume_id}/{index:05d}", example
+        yield slice_key(case.volume_id, index), example
 
 
 def volume_example(

@@ -25,6 +25,14 @@ class ReproducibleSerializer(example_serializer.ExampleSerializer):
         return message.SerializeToString(deterministic=True)
 
 
+class AsTheyAre(example_serializer.Serializer):
+    """Passes on records that were serialised before."""
+
+    def serialize_example(self, example: bytes) -> bytes:
+        """Returns the record."""
+        return example
+
+
 class ShownWriter(writer.ExampleWriter):
     """Shows how many of the shuffled examples have reached their files.
 

@@ -5,49 +5,41 @@ A folder that `wmh-prepare` made is read without any of this:
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import example_serializer, writer
+from tensorflow_datasets.core import writer
 
-from data_prep.cases.case import Case
+from data_prep.dataset.data_card import VolumeSummary
 from data_prep.dataset.data_folder import FORMAT_VERSION, SLICES, VOLUMES
 from data_prep.dataset.ordered_map import ordered_map
-from data_prep.dataset.plan import (
-    PLAN_FILE,
-    PreparationPlan,
-    read_case,
-    read_plan,
-)
-from data_prep.errors import UserError, VolumeError
-from data_prep.preprocess import (
-    PreparedVolume,
-    PreprocessConfig,
-    volume_to_slices,
-)
+from data_prep.dataset.plan import PLAN_FILE, PreparationPlan, read_plan
+from data_prep.errors import UserError
+from data_prep.preprocess import PreprocessConfig
 from data_prep.program import progress
-from data_prep.volume import Volume
-from tfds_wmh.features import (
-    Example,
-    slice_examples,
-    slice_features,
-    volume_example,
-    volume_features,
+from tfds_wmh.beam_writing import BeamRun, SplitFiles, write_through_beam
+from tfds_wmh.features import make_features, slice_key
+from tfds_wmh.record_files import (
+    FilePlan,
+    SliceSharding,
+    slice_sharding,
+    volume_file_lengths,
 )
-from tfds_wmh.record_writing import ReproducibleSerializer, ShownWriter
+from tfds_wmh.record_making import Record, RecordMaker
+from tfds_wmh.record_writing import AsTheyAre, ShownWriter
 
-# About 100 MB a file for thick slices, 200 MB for 1 mm volumes.
-_VOLUMES_PER_FILE = 16
-
-# Called with every case whose slices were made.
-OnPrepared = Callable[
-    [Case, Sequence[Volume], Volume | None, PreparedVolume], None
-]
+# A record file's own bytes: length, two checksums.
+_TFRECORD_OVERHEAD = 16
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """FLAIR slices and volumes with white matter hyperintensity masks."""
+    """FLAIR slices and volumes with white matter hyperintensity masks.
+
+    Attributes:
+      summaries: of the volumes whose slices were prepared, by volume_id.
+    """
 
     VERSION = tfds.core.Version(FORMAT_VERSION)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
@@ -75,7 +67,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         *,
         plan: PreparationPlan | None = None,
         num_workers: int = 1,
-        on_prepared: OnPrepared | None = None,
+        beam_run: BeamRun | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         """Makes the builder.
@@ -84,13 +76,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           plan: what to prepare. Not needed for reading; for preparing, a
             plan file in manual_dir does as well, but its side has to be 384.
           num_workers: threads that read and prepare.
-          on_prepared: called in the threads with every case whose slices
-            were made (config `slices` only).
+          beam_run: where given, Apache Beam does it in place of threads.
           **kwargs: as every TFDS builder: data_dir, config, version, …
         """
         self._plan = plan
         self._num_workers = num_workers
-        self._on_prepared = on_prepared
+        self._beam_run = beam_run
+        self.summaries: dict[str, VolumeSummary] = {}
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -108,13 +100,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _planned_features(self) -> tfds.features.FeaturesDict:
         config = self._plan.preprocess if self._plan else PreprocessConfig()
-        if self.builder_config.name == VOLUMES:
-            return volume_features(len(config.channels))
-        return slice_features(config.side, len(config.channels))
+        return make_features(self.builder_config.name, config)
+
+    @property
+    def _maker(self) -> RecordMaker:
+        return RecordMaker(
+            self.builder_config.name,
+            self._plan.preprocess,
+            self._plan.mask_value,
+        )
 
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, Example]]]:
+    ) -> dict[str, Iterator[Record]]:
         if self._plan is None:
             self._plan = read_plan(dl_manager.manual_dir / PLAN_FILE)
             planned, declared = self._planned_features(), self.info.features
@@ -127,38 +125,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             split: self._generate_examples(split) for split in self._plan.splits
         }
 
-    def _generate_examples(self, split: str) -> Iterator[tuple[str, Example]]:
-        config = self.builder_config.name
-        prepare = (
-            self._prepare_volume if config == VOLUMES else self._prepare_slices
-        )
+    def _generate_examples(self, split: str) -> Iterator[Record]:
+        """Yields records: they are compressed and serialised in the threads."""
         cases = self._plan.splits[split]
-        for examples in progress(
-            ordered_map(prepare, cases, self._num_workers),
-            f"{config}, {split}",
-            total=len(cases),
-            unit="volume",
+        results = ordered_map(self._maker.make, cases, self._num_workers)
+        for case, made in zip(
+            progress(
+                cases,
+                f"{self.builder_config.name}, {split}",
+                total=len(cases),
+                unit="volume",
+            ),
+            results,
+            strict=True,
         ):
-            yield from examples
-
-    def _prepare_slices(self, case: Case) -> list[tuple[str, Example]]:
-        config = self._plan.preprocess
-        images, mask = read_case(case, config.channels, self._plan.mask_value)
-        try:
-            prepared = volume_to_slices(images, config, mask)
-        except VolumeError as error:
-            raise VolumeError(
-                f"{case.volume_id}: {error}; leave it out by exclude_reason"
-            ) from error
-        if self._on_prepared is not None:
-            self._on_prepared(case, images, mask, prepared)
-        return list(slice_examples(case, prepared))
-
-    def _prepare_volume(self, case: Case) -> list[tuple[str, Example]]:
-        config = self._plan.preprocess
-        images, mask = read_case(case, config.channels, self._plan.mask_value)
-        example = volume_example(case, images, mask, config)
-        return [(case.volume_id, example)]
+            if made.summary is not None:
+                self.summaries[case.volume_id] = made.summary
+            yield from made.records
 
     def _generate_splits(
         self,
@@ -166,90 +149,98 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         download_config: tfds.download.DownloadConfig,
     ) -> list[tfds.core.SplitInfo]:
         # TFDS's own loop encodes on one thread and serialises features in a
-        # random order; this one compresses on all and is reproducible.
+        # random order, and its Beam writer shares out records otherwise.
         del download_config
+        splits = self._split_generators(dl_manager)
+        if self._beam_run is not None:
+            return self._write_through_beam(self._beam_run)
         return [
-            self._write_split(split, examples)
-            for split, examples in self._split_generators(dl_manager).items()
+            self._write_split(split, records)
+            for split, records in splits.items()
         ]
 
     def _write_split(
-        self, split: str, examples: Iterable[tuple[str, Example]]
+        self, split: str, records: Iterator[Record]
     ) -> tfds.core.SplitInfo:
-        encoded = ordered_map(self._encode, examples, self._num_workers)
         template = self._get_filename_template(split)
-        serializer = ReproducibleSerializer(
-            self.info.features.get_serialized_info()
-        )
         if self.builder_config.name == VOLUMES:
-            num_volumes = len(self._plan.splits[split])
-            shard_lengths, num_bytes = self._write_in_order(
-                encoded, num_volumes, template, serializer
+            lengths = volume_file_lengths(len(self._plan.splits[split]))
+            for index, length in enumerate(lengths):
+                path = template.sharded_filepath(
+                    shard_index=index, num_shards=len(lengths)
+                )
+                # As they come: no buffer, and a known order.
+                own = itertools.islice(records, length)
+                self._example_writer().write(path, own)
+            return self._split_info(split, lengths)
+        example_writer = ShownWriter(self.info.file_format, f"writing, {split}")
+        shuffling_writer = writer.Writer(
+            serializer=AsTheyAre({}),
+            filename_template=template,
+            hash_salt=split,
+            disable_shuffling=False,
+            example_writer=example_writer,
+            shard_config=self._sharding(),
+        )
+        for key, record in records:
+            shuffling_writer.write(key, record)
+            example_writer.total += 1
+        lengths, _ = shuffling_writer.finalize()
+        return self._split_info(split, lengths)
+
+    def _write_through_beam(self, run: BeamRun) -> list[tfds.core.SplitInfo]:
+        splits = self._plan.splits
+        files = {
+            split: SplitFiles(
+                self._get_filename_template(split), self._file_plan(split, run)
             )
-        else:
-            example_writer = ShownWriter(
-                self.info.file_format, f"writing, {split}"
+            for split in splits
+        }
+        self.summaries = write_through_beam(
+            self._maker, splits, files, self.info.file_format, run
+        )
+        return [
+            self._split_info(split, own.plan.lengths)
+            for split, own in files.items()
+        ]
+
+    def _file_plan(self, split: str, run: BeamRun) -> FilePlan:
+        ids = [case.volume_id for case in self._plan.splits[split]]
+        if self.builder_config.name == VOLUMES:
+            return FilePlan.in_order(ids)
+        keys = (
+            slice_key(volume_id, index)
+            for volume_id in ids
+            for index in range(run.num_slices[volume_id])
+        )
+        return FilePlan.shuffled(keys, self._sharding(), split)
+
+    def _sharding(self) -> SliceSharding:
+        config = self._plan.preprocess
+        return slice_sharding(config.side, len(config.channels))
+
+    def _split_info(
+        self, split: str, lengths: Sequence[int]
+    ) -> tfds.core.SplitInfo:
+        template = self._get_filename_template(split)
+        sizes = [
+            os.path.getsize(
+                template.sharded_filepath(
+                    shard_index=index, num_shards=len(lengths)
+                )
             )
-            shuffling_writer = writer.Writer(
-                serializer=serializer,
-                filename_template=template,
-                hash_salt=split,
-                disable_shuffling=False,
-                example_writer=example_writer,
-            )
-            for key, example in encoded:
-                shuffling_writer.write(key, example)
-                example_writer.total += 1
-            shard_lengths, num_bytes = shuffling_writer.finalize()
+            - _TFRECORD_OVERHEAD * length
+            for index, length in enumerate(lengths)
+        ]
         return tfds.core.SplitInfo(
             name=split,
-            shard_lengths=shard_lengths,
-            num_bytes=num_bytes,
+            shard_lengths=list(lengths),
+            num_bytes=sum(sizes),
             filename_template=template,
         )
-
-    def _write_in_order(
-        self,
-        encoded: Iterator[tuple[str, Example]],
-        num_volumes: int,
-        template: Any,  # noqa: ANN401
-        serializer: example_serializer.Serializer,
-    ) -> tuple[list[int], int]:
-        """Writes volumes as they come: no buffer, and a known order."""
-        num_files = -(-num_volumes // _VOLUMES_PER_FILE)
-        lengths = [
-            num_volumes * (index + 1) // num_files
-            - num_volumes * index // num_files
-            for index in range(num_files)
-        ]
-        sizes = []
-
-        def serialize(example: Example) -> bytes:
-            record = serializer.serialize_example(example)
-            sizes.append(len(record))
-            return record
-
-        for index, length in enumerate(lengths):
-            path = template.sharded_filepath(
-                shard_index=index, num_shards=num_files
-            )
-            self._example_writer().write(
-                path,
-                (
-                    (key, serialize(example))
-                    for key, example in itertools.islice(encoded, length)
-                ),
-            )
-        return lengths, sum(sizes)
 
     def _log_download_bytes(self) -> None:
         """Nothing is downloaded, so nothing is said of it."""
 
     def _log_download_done(self) -> None:
         """As above."""
-
-    def _encode(
-        self, keyed_example: tuple[str, Example]
-    ) -> tuple[str, Example]:
-        key, example = keyed_example
-        return key, self.info.features.encode_example(example)

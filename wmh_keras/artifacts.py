@@ -15,7 +15,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_prep import files
 from data_prep.errors import UserError
@@ -24,6 +24,7 @@ from wmh_keras.model_info import Member, ModelInfo, parse_model_info
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 MODEL_FOLDER = "model"
 INFO_FILE = "model.json"
@@ -142,6 +143,66 @@ def load_models(info: ModelInfo) -> list["keras.Model"]:
             ) from error
         models.append(model)
     return models
+
+
+def read_weights(info: ModelInfo) -> list[dict[str, list["np.ndarray"]]]:
+    """Reads the weights as arrays, without Keras.
+
+    Args:
+      info: What read_model_info returned.
+
+    Returns:
+      For each member the float32 arrays by the names of the layers, in the
+      order in which Keras keeps the variables of a layer.
+
+    Raises:
+      UserError: No file of named and finite weights; names it.
+    """
+    # Of use to those alone who have no Keras in their process.
+    import h5py
+
+    members = []
+    for member in info.members:
+        file = info.folder / member.file
+        _check_file(file, info.files[member.file])
+        try:
+            with h5py.File(file) as weights:
+                members.append(_named_arrays(weights))
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{file}: not usable weights: {error}") from error
+    return members
+
+
+def _named_arrays(weights: Any) -> dict[str, list["np.ndarray"]]:  # noqa: ANN401
+    import numpy as np
+
+    named: dict[str, dict[int, np.ndarray]] = {}
+
+    def visit(path: str, item: Any) -> None:  # noqa: ANN401
+        parts = path.split("/")
+        # layers/KIND_NUMBER/vars/INDEX; whatever else is there is the
+        # optimizer's.
+        if len(parts) != 4 or parts[0] != "layers" or parts[2] != "vars":
+            return
+        if item.is_virtual or item.external:
+            raise ValueError(f"{path}: its values are in another file")
+        values = np.asarray(item, np.float32)
+        # An operation on NaN may give 0, and so hide it.
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{path}: has values that are no number; the training "
+                "diverged or the file is damaged"
+            )
+        named.setdefault(str(item.parent.attrs["name"]), {})[int(parts[3])] = (
+            values
+        )
+
+    # Follows no link into another file.
+    weights.visititems(visit)
+    return {
+        name: [arrays[index] for index in range(len(arrays))]
+        for name, arrays in named.items()
+    }
 
 
 def _load_weights(model: "keras.Model", file: Path) -> None:

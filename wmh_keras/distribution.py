@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import importlib.metadata
+import importlib.util
 import os
 import sys
 import tempfile
@@ -11,7 +13,7 @@ from data_prep.errors import UserError
 from wmh_keras.process_group import ProcessGroup
 
 BACKENDS = ("jax", "tensorflow")
-ENGINES = ("auto", *BACKENDS)
+ENGINES = ("auto", "openvino", *BACKENDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,25 +59,35 @@ def select_backend(backend: str) -> None:
 
 
 def choose_engine(engine: str) -> str:
-    """Chooses what predictions run on, and selects that backend.
+    """Chooses what predictions run on; a backend of Keras is selected.
 
     Args:
       engine: One of ENGINES. "auto" takes JAX where it sees an accelerator,
-        else TensorFlow, which predicts twice as fast on CPUs; where Keras is
+        else OpenVINO where it is installed, which is the fastest on CPUs,
+        else TensorFlow, which is twice as fast there as JAX; where Keras is
         already loaded, its backend.
 
     Returns:
-      "jax" or "tensorflow".
+      "jax", "tensorflow" or "openvino". The last runs without Keras.
 
     Raises:
-      UserError: An unknown engine, or Keras already runs on another backend.
+      UserError: An unknown engine, one that is not installed, or Keras
+        already runs on another backend.
     """
     if engine not in ENGINES:
         raise UserError(
             f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}"
         )
     if engine == "auto":
-        engine = _loaded_backend() or _fastest_backend()
+        engine = _loaded_backend() or _fastest_engine()
+    if engine == "openvino":
+        if not _is_installed("openvino"):
+            raise UserError(
+                "engine openvino: the package openvino is not installed; "
+                "install it (pip install openvino), or take "
+                "--engine=tensorflow"
+            )
+        return engine
     select_backend(engine)
     if engine == "tensorflow":
         import_tensorflow()
@@ -216,7 +228,26 @@ def _loaded_backend() -> str | None:
     return keras.backend.backend() if hasattr(keras, "backend") else None
 
 
-def _fastest_backend() -> str:
-    import jax
+def _fastest_engine() -> str:
+    if _may_have_accelerator():
+        import jax
 
-    return "jax" if jax.default_backend() != "cpu" else "tensorflow"
+        if jax.default_backend() != "cpu":
+            return "jax"
+    return "openvino" if _is_installed("openvino") else "tensorflow"
+
+
+def _may_have_accelerator() -> bool:
+    """Whether JAX is installed for more than CPUs; importing it takes time.
+
+    JAX knows accelerators from plugins alone, which it finds in these places.
+    """
+    return (
+        _is_installed("libtpu")
+        or _is_installed("jax_plugins")
+        or bool(importlib.metadata.entry_points(group="jax_plugins"))
+    )
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

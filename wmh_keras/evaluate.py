@@ -24,42 +24,46 @@ in training or validation. All go into one evaluation; per_patient.csv then says
 in its last column which model it was.
 """
 
+import functools
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from data_prep.program import EXIT_OK, run_program
-from wmh_keras.evaluation import evaluate_flags
-from wmh_keras.evaluation.request import Evaluation
+from wmh_keras.evaluation import evaluate_flags, flag_requests
+
+if TYPE_CHECKING:
+    from wmh_keras.evaluation.finishing import Evaluation
 
 
 def main(flag_values: flags.FlagValues) -> int:
     """Runs an evaluation; 0 where results were written."""
-    if evaluate_flags.wants_model(flag_values):
+    if flag_requests.wants_model(flag_values):
         evaluation = _evaluate_model(flag_values)
     else:
         from wmh_keras.evaluation.run import evaluate_files
 
         evaluation = evaluate_files(
-            evaluate_flags.files_request_from(flag_values),
-            evaluate_flags.output_from(flag_values),
+            flag_requests.files_request_from(flag_values),
+            flag_requests.output_from(flag_values),
         )
     print("\n".join(evaluation.describe()))
     return EXIT_OK
 
 
-def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
+def _evaluate_model(flag_values: flags.FlagValues) -> "Evaluation":
     from wmh_keras import artifacts
     from wmh_keras.datasets import read_subjects
     from wmh_keras.evaluation.out_of_fold import evaluate_out_of_fold
     from wmh_keras.evaluation.run import evaluate_model
 
-    output = evaluate_flags.output_from(flag_values)
+    output = flag_requests.output_from(flag_values)
     load_segmenter = _segmenter_loader(flag_values)
     if flag_values.fold_models:
         return evaluate_out_of_fold(
-            evaluate_flags.out_of_fold_request_from(flag_values),
+            flag_requests.out_of_fold_request_from(flag_values),
             output,
             artifacts.read_model_info,
             load_segmenter,
@@ -67,7 +71,7 @@ def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
     subjects = None
     if flag_values.subjects:
         subjects = tuple(read_subjects(flag_values.subjects))
-    request = evaluate_flags.model_request_from(flag_values, subjects)
+    request = flag_requests.model_request_from(flag_values, subjects)
     return evaluate_model(
         request,
         output,
@@ -78,18 +82,26 @@ def _evaluate_model(flag_values: flags.FlagValues) -> Evaluation:
 
 def _segmenter_loader(flag_values: flags.FlagValues):  # noqa: ANN202
     from wmh_keras import distribution
+    from wmh_keras.inference.engine import choose_engine
+
+    # Once: what is loaded by then must not decide for the next model.
+    @functools.cache
+    def engine():  # noqa: ANN202
+        chosen = choose_engine(flag_values.engine, flag_values.precision)
+        distribution.import_tensorflow()
+        if chosen.name == "jax":
+            distribution.hide_accelerators_from_tensorflow()
+        return chosen
 
     def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
-        engine = distribution.choose_engine(flag_values.engine)
-        distribution.import_tensorflow()
-        if engine == "jax":
-            distribution.hide_accelerators_from_tensorflow()
+        chosen = engine()
         from wmh_keras.inference import loading
 
         return loading.load_segmenter(
             infos,
             batch_size=flag_values.batch_size,
             flips=flag_values.test_time_flips,
+            engine=chosen,
         )
 
     return load_segmenter

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import files
-from data_prep.preprocess import PreprocessConfig
+from data_prep.preprocess_config import PreprocessConfig
 
 FORMAT = 1
 

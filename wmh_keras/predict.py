@@ -80,6 +80,7 @@ def main(flag_values: flags.FlagValues) -> int:
         overwrite=flag_values.overwrite,
         batch_size=flag_values.batch_size,
         engine=flag_values.engine,
+        precision=flag_values.precision,
         images=images_from(flag_values),
     )
     planned = plan(request)

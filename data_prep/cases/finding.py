@@ -24,7 +24,12 @@ from data_prep.cases.folders import (
     find_folder_images,
     image_case,
 )
-from data_prep.cases.listing import is_own_folder, list_images
+from data_prep.cases.listing import (
+    is_flair_name,
+    is_own_folder,
+    is_role_name,
+    list_images,
+)
 from data_prep.cases.manifest import is_manifest, read_manifest
 from data_prep.errors import UserError
 from data_prep.nifti import is_nifti
@@ -129,6 +134,8 @@ def find_images(
     if is_manifest(path):
         return _without_excluded(path, read_manifest(path, roles), warn)
     if path.is_file():
+        if is_role_name(path, "t1"):
+            warn(f"{path}: taken for the FLAIR, though its name says T1")
         return _images_of_file(path, roles, given)
     if is_own_folder(path):
         raise UserError(
@@ -167,6 +174,13 @@ def _checked_images(
             "CSV manifest"
         )
     unknown = sorted(set(images) - set(roles))
+    for role, file in images.items():
+        if is_flair_name(file) and is_role_name(path, role):
+            raise UserError(
+                f"{path} is to be the FLAIR, but its name says {role}; "
+                f"--image={role}={file} says FLAIR: give them the other way "
+                "round, or correct the names"
+            )
     if unknown:
         wanted = ", ".join(roles) or "none beside the FLAIR"
         raise UserError(

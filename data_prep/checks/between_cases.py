@@ -110,9 +110,18 @@ def _twins(
             by_size[math.prod(checks[index].facts.shape)].append(index)
     for indices in by_size.values():
         profiles = np.stack([checks[index].profile for index in indices])
+        # Only those whose brightest part is as bright are compared, so that
+        # ten thousand scans are no hundred million pairs.
+        brightest = profiles[:, -1]
+        by_brightest = np.argsort(brightest)
+        lowest, highest = (
+            np.searchsorted(brightest, brightest + shift, sorter=by_brightest)
+            for shift in (-_PROFILE_TOLERANCE, _PROFILE_TOLERANCE)
+        )
         for row, index in enumerate(indices):
-            distance = np.abs(profiles - profiles[row]).max(axis=1)
-            rows = np.flatnonzero(distance < _PROFILE_TOLERANCE)
+            near = np.sort(by_brightest[lowest[row] : highest[row]])
+            distance = np.abs(profiles[near] - profiles[row]).max(axis=1)
+            rows = near[distance < _PROFILE_TOLERANCE]
             twins = [checks[indices[r]].case for r in rows if r != row]
             if twins:
                 yield index, twins

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
 
-import numpy as np
-
 from data_prep.cases.case import Case
 from data_prep.checks.between_cases import problems_between, warnings_between
 from data_prep.checks.result import CaseCheck, Problem
@@ -22,10 +20,11 @@ from data_prep.checks.volume_facts import (
 from data_prep.errors import UserError, VolumeError
 from data_prep.intensity import centre_and_spread
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import PreprocessConfig, acquisition_warning
+from data_prep.preprocess import acquisition_warning
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
-from data_prep.volume import Volume, check_channel_grid, check_same_grid
+from data_prep.volume import Volume, check_channel, check_same_grid
 
 # Goes into file names, TFDS keys and tables.
 _SAFE_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9+])?")
@@ -191,9 +190,7 @@ def _check_channels(
         try:
             image = _read_image(paths[role], preprocess)
             if flair is not None:
-                check_channel_grid(image, flair, role)
-                if np.array_equal(image.data, flair.data):
-                    raise VolumeError("the same voxels as the FLAIR")
+                check_channel(image, flair, role)
             images.append(image)
         except VolumeError as error:
             problem = _problem(case, paths[role], error)

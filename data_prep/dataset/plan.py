@@ -1,5 +1,6 @@
 """What is to be prepared, how it is read, and what it is identified by."""
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -13,7 +14,7 @@ from data_prep.dataset.data_folder import FORMAT_VERSION
 from data_prep.errors import UserError, VolumeError
 from data_prep.files import read_json
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import PreprocessConfig
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.splits import SPLITS, UNLABELLED, split_of
 from data_prep.volume import Volume
 
@@ -61,8 +62,8 @@ class PreparationPlan:
         ]
         if not placed:
             raise UserError("no case is left to prepare")
-        ids = [case.volume_id for case in placed]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
+        ids = collections.Counter(case.volume_id for case in placed)
+        twice = sorted(name for name, count in ids.items() if count > 1)
         if twice:
             raise UserError(f"volumes of one name: {', '.join(twice)}")
         splits = order_splits({case.split for case in placed})

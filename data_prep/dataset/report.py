@@ -8,7 +8,7 @@ from typing import Any
 from data_prep.cases.case import Case
 from data_prep.dataset.case_records import SortedChecks
 from data_prep.dataset.plan import PreparationPlan
-from data_prep.preprocess import PreprocessConfig
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.splits import UNLABELLED
 
 

@@ -15,6 +15,9 @@ def define_flags(flag_values):
     )
     flags.DEFINE_string("place", None, "Where.", flag_values=flag_values)
     flags.DEFINE_bool("loud", False, "How.", flag_values=flag_values)
+    flags.DEFINE_multi_string(
+        "name", [], "Who, once for each.", flag_values=flag_values
+    )
     flags.DEFINE_enum(
         "kind", "a", ["a", "b"], "Which.", flag_values=flag_values
     )
@@ -56,6 +59,7 @@ def test_help_shows_every_flag(capsys):
         assert text in shown
     assert "--loud  (default: no; off)" in shown
     assert "--flagfile" in shown
+    assert "      Who, once for each.\n" in shown
 
 
 def test_version(capsys):

@@ -117,7 +117,7 @@ def bright_patch_model_dir(tmp_path, monkeypatch):
     """A model folder of a 3-D network of voxels above z = 2."""
     from wmh_keras import models
 
-    def build(patch):
+    def build(api, patch):
         return _make_patch_model(
             tuple(patch), np.full((1, 1, 1, 1), 8.0), -8.0 * BRIGHT_Z
         )
@@ -126,7 +126,7 @@ def bright_patch_model_dir(tmp_path, monkeypatch):
     patch = [4, 16, 16]
     return save_bright_model(
         tmp_path / "patches" / "model",
-        [build(patch)],
+        [build(None, patch)],
         network="patches",
         network_arguments={"patch": patch},
     )

@@ -1,6 +1,7 @@
 """A model of FLAIR and T1, from data to results."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -111,6 +112,19 @@ def test_one_file_with_its_t1(
             run_predict(flair, tmp_path / "o4", t1_model_dir, *arguments) == 2
         )
     assert "given twice" in capsys.readouterr().err
+
+
+def test_the_flair_is_not_taken_for_its_own_t1(
+    write_scan, t1_model_dir, tmp_path, capsys
+):
+    write_scan(tmp_path, prefix="p_")
+    flair, copy = tmp_path / "p_FLAIR.nii.gz", tmp_path / "copy.nii.gz"
+    shutil.copy(flair, copy)
+    out, flag = tmp_path / "out", f"--image=t1={copy}"
+    assert run_predict(flair, out, t1_model_dir, flag) == 1
+    message = f"{copy}: t1 has the same voxels as the FLAIR"
+    assert message in capsys.readouterr().out
+    assert not list(out.glob("*_mask.nii.gz"))
 
 
 def test_evaluation_takes_channels_by_role_and_not_by_place(

@@ -1,3 +1,4 @@
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_another_backend_than_the_loaded_one_is_explained(monkeypatch):
 def test_an_unknown_backend_is_answered_with_the_names():
     with pytest.raises(UserError, match="expected one of jax, tensorflow"):
         distribution.select_backend("torch")
-    with pytest.raises(UserError, match="expected one of auto, jax"):
+    with pytest.raises(UserError, match="expected one of auto, openvino, jax"):
         distribution.choose_engine("onnx")
 
 
@@ -76,16 +77,34 @@ def test_auto_keeps_a_loaded_backend(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("platform", "expected"), [("cpu", "tensorflow"), ("gpu", "jax")]
+    ("platform", "installed", "expected"),
+    [
+        ("gpu", {"jax_plugins", "openvino"}, "jax"),
+        ("tpu", {"libtpu"}, "jax"),
+        ("cpu", {"jax_plugins", "openvino"}, "openvino"),
+        ("cpu", {"openvino"}, "openvino"),
+        ("cpu", set(), "tensorflow"),
+    ],
 )
-def test_auto_takes_jax_on_an_accelerator(monkeypatch, platform, expected):
+def test_auto_takes_an_accelerator_first_then_the_fastest(
+    monkeypatch, platform, installed, expected
+):
     import jax
 
     monkeypatch.setenv("KERAS_BACKEND", "")
     monkeypatch.setitem(sys.modules, "keras", None)
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
+    monkeypatch.setattr(distribution, "_is_installed", installed.__contains__)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: ())
     assert distribution.choose_engine("auto") == expected
-    assert os.environ["KERAS_BACKEND"] == expected
+    backend = "" if expected == "openvino" else expected
+    assert os.environ["KERAS_BACKEND"] == backend
+
+
+def test_an_engine_that_is_not_installed_names_the_package(monkeypatch):
+    monkeypatch.setattr(distribution, "_is_installed", lambda _: False)
+    with pytest.raises(UserError, match=r"pip install openvino.*=tensorflow"):
+        distribution.choose_engine("openvino")
 
 
 @pytest.mark.parametrize(

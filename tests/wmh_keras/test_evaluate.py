@@ -720,6 +720,29 @@ def test_flips_are_named_in_the_summary(cohort, bright_model_dir, tmp_path):
     assert dice[0] == dice[1], "the network is symmetric"
 
 
+def test_engine_and_precision_are_in_the_summary(
+    cohort, bright_model_dir, tmp_path, capsys
+):
+    pytest.importorskip("wmh_keras.inference.openvino_runtime")
+    rows = {}
+    for engine in ("jax", "openvino"):
+        out = tmp_path / engine
+        flags = model_flags(cohort, bright_model_dir, out)
+        assert evaluate(*flags, f"--engine={engine}") == 0
+        summary = json.loads((out / "summary.json").read_text())
+        assert (summary["engine"], summary["precision"]) == (engine, "fp32")
+        assert "precision" not in summary["evaluated"]
+        rows[engine] = rows_of(out)
+    for name in ("dice", "predicted_volume_ml", "challenge_h95_mm"):
+        first, second = ([row[name] for row in r] for r in rows.values())
+        assert first == second
+    # Another engine is the same evaluation, another precision is not.
+    flags = model_flags(cohort, bright_model_dir, tmp_path / "jax")
+    assert evaluate(*flags, "--engine=openvino") == 0
+    assert evaluate(*flags, "--engine=openvino", "--precision=bf16") == 1
+    assert "other precision" in capsys.readouterr().err
+
+
 def test_an_ensemble_of_slices_and_patches(
     cohort, bright_model_dir, bright_patch_model_dir, tmp_path
 ):

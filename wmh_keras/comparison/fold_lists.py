@@ -10,6 +10,7 @@ from data_prep.folds import assign_folds, hold_out, leave_one_site_out
 from data_prep.splits import SPLITS
 from wmh_keras.comparison.request import CrossValidation
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.subjects import select_labelled
 
 _PARTS = ("train", "validation", "test")
 
@@ -78,17 +79,10 @@ def select_subjects(
     """The volumes that take part; each subject with all that it has.
 
     Raises:
-        UserError: an unknown split, volumes without a reference, or a subject
-            that has volumes in other splits too.
+        UserError: an unknown split, or volumes without a reference.
     """
     present = [name for name in SPLITS if name in data.split_names]
-    records = data.select(choice.splits or "+".join(present))
-    bare = [record.volume_id for record in records if not record.has_mask]
-    if bare:
-        raise UserError(
-            f"--cv_splits={choice.splits}: {len(bare)} volumes have no "
-            f"reference: {', '.join(bare[:5])}"
-        )
+    records = select_labelled(data, choice.splits or "+".join(present))
     return data.select(subjects={record.subject_id for record in records})
 
 

@@ -1,7 +1,7 @@
 """What a comparison consists of, checked before anything is run."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from absl import flags
@@ -29,7 +29,12 @@ from wmh_keras.comparison.steps import (
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.subjects import (
+    check_lesions,
+    choose_records,
+    data_fingerprint,
+    select_labelled,
+)
 from wmh_keras.training.workdir import FLAGS_FILE
 
 _OWN = {
@@ -58,6 +63,11 @@ class RecipePlan:
     trainings: tuple[Training, ...]
     evaluation: Step
 
+    @property
+    def num_steps(self) -> int:
+        """Programs that are run."""
+        return len(self.trainings) + 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -72,6 +82,11 @@ class Plan:
     places: Places
     recipes: tuple[RecipePlan, ...]
     folds: tuple[Fold, ...] = ()
+
+    @property
+    def num_steps(self) -> int:
+        """Programs that are run, the report among them."""
+        return sum(recipe.num_steps for recipe in self.recipes) + 1
 
     def describe(self) -> list[str]:
         """A line for each program: what it does, and whether it is done."""
@@ -121,8 +136,7 @@ def make_plan(request: ComparisonRequest) -> Plan:
         for recipe in recipes
     )
     for plan in plans:
-        if not folds:
-            _check_unseen(request, plan, data[plan.recipe.data_dir])
+        _check_unseen(request, plan, data[plan.recipe.data_dir])
         try:
             is_evaluated(plan.evaluation)  # its flags go together
         except (flags.Error, UsageError) as error:
@@ -149,9 +163,13 @@ def _records(
     if fold is None:
         return choose_records(data, config)
     # As training reads them from the lists, which may not be written yet.
-    return data.select(subjects=fold.train), data.select(
-        subjects=fold.validation
-    )
+    training = data.select(subjects=fold.train)
+    validation = data.select(subjects=fold.validation)
+    try:
+        check_lesions(training, validation)
+    except UserError as error:
+        raise UserError(f"{fold.name}: {error}") from error
+    return training, validation
 
 
 def _make_folds(
@@ -174,7 +192,7 @@ def _check_same(
     if choice is None:
         what = f"split {request.test_split}"
         chosen = {
-            folder: _select_test(found, request.test_split)
+            folder: select_labelled(found, request.test_split)
             for folder, found in data.items()
         }
     else:
@@ -186,33 +204,34 @@ def _check_same(
     check_same_references(chosen, what)
 
 
-def _select_test(data: PreparedData, split: str) -> list[VolumeRecord]:
-    records = data.select(split)
-    bare = [record.volume_id for record in records if not record.has_mask]
-    if bare:
-        raise UserError(
-            f"--test_split={split}: {len(bare)} volumes in {data.data_dir} "
-            "have no reference to compare with: "
-            f"{', '.join(bare[:_MOST_NAMED])}"
-        )
-    return records
-
-
 def _check_unseen(
     request: ComparisonRequest, plan: RecipePlan, data: PreparedData
 ) -> None:
     """Checks that no model is compared on subjects that it has seen."""
-    tested = {r.subject_id for r in data.select(request.test_split)}
     for training in plan.trainings:
-        both = choose_records(data, training.config)
-        seen = {r.subject_id for records in both for r in records} & tested
-        if seen:
-            raise UserError(
-                f"recipe {plan.recipe.name}: fits or validates on {len(seen)} "
-                f"subjects of --test_split={request.test_split}: "
-                f"{', '.join(sorted(seen)[:_MOST_NAMED])}; the comparison has "
-                "to be on subjects that no model has seen"
-            )
+        if training.fold is None:
+            place = f"of --test_split={request.test_split}"
+            tested = {r.subject_id for r in data.select(request.test_split)}
+            both = choose_records(data, training.config)
+            fitted = {r.subject_id for records in both for r in records}
+            _refuse_seen(plan, "fits or validates on", fitted & tested, place)
+        else:
+            place = f"that {training.fold.name} leaves out"
+            tested = set(training.fold.test)
+        known = training.seen_before(tested)
+        begins = f"--init_model={training.config.init_model} has seen"
+        _refuse_seen(plan, begins, known, place)
+
+
+def _refuse_seen(
+    plan: RecipePlan, who: str, seen: Collection[str], place: str
+) -> None:
+    if seen:
+        raise UserError(
+            f"recipe {plan.recipe.name}: {who} {len(seen)} subjects {place}: "
+            f"{', '.join(sorted(seen)[:_MOST_NAMED])}; the comparison has to "
+            "be on subjects that no model has seen"
+        )
 
 
 def _check_place(request: ComparisonRequest) -> None:
@@ -247,11 +266,3 @@ def _line(step: Step, state: str) -> str:
 
 def _state(done: bool) -> str:
     return "done" if done else "to do"
-
-
-def all_steps(plan: Plan) -> Iterator[Step]:
-    """Every program but the report, in order."""
-    for recipe in plan.recipes:
-        for training in recipe.trainings:
-            yield training.step
-        yield recipe.evaluation

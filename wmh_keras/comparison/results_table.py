@@ -47,10 +47,11 @@ class FoldRow:
         recipe: its name.
         fold: "fold_1" and so on.
         site: which was left out; "" where folds are not sites.
-        n: subjects that its model predicts.
+        n: subjects that its model predicts, less those that the evaluation
+            had to leave out (--skip_invalid).
         best_epoch: of the model that is kept.
         validation_dice: of that model.
-        out_of_fold_dice: mean over the n subjects.
+        out_of_fold_dice: mean over the n subjects; None without any.
     """
 
     recipe: str
@@ -59,7 +60,7 @@ class FoldRow:
     n: int
     best_epoch: int
     validation_dice: float | None
-    out_of_fold_dice: float
+    out_of_fold_dice: float | None
 
 
 def make_row(plan: RecipePlan, places: Places, error: str) -> Row:
@@ -99,14 +100,15 @@ def make_fold_rows(plan: RecipePlan, places: Places) -> Iterator[FoldRow]:
     dice = evaluation.by_subject("dice")
     for training in plan.trainings:
         fold, work = training.fold, training.read_work_done()
+        scored = [dice[subject] for subject in fold.test if subject in dice]
         yield FoldRow(
             recipe=plan.recipe.name,
             fold=fold.name,
             site=fold.site,
-            n=len(fold.test),
+            n=len(scored),
             best_epoch=work.best_epoch,
             validation_dice=work.best_dice,
-            out_of_fold_dice=statistics.fmean(dice[s] for s in fold.test),
+            out_of_fold_dice=statistics.fmean(scored) if scored else None,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data_prep.files import locked_folder, remove_temporaries
 from wmh_keras.comparison.child import run_child
 from wmh_keras.comparison.fold_lists import check_lists, write_lists
-from wmh_keras.comparison.plan import Plan, RecipePlan, all_steps, make_plan
+from wmh_keras.comparison.plan import Plan, RecipePlan, make_plan
 from wmh_keras.comparison.request import ComparisonRequest, Places
 from wmh_keras.comparison.results_table import (
     FoldRow,
@@ -128,13 +128,12 @@ class _Run:
     def __init__(self, plan: Plan, run_step: RunStep) -> None:
         self._plan = plan
         self._run_step = run_step
-        self._total = sum(1 for _ in all_steps(plan)) + 1
         self._number = 0
 
     def recipe(self, plan: RecipePlan) -> str:
         """Trains and evaluates a recipe; gives why it failed, or ""."""
         places, name = self._plan.places, plan.recipe.name
-        last = self._number + len(plan.trainings) + 1
+        last = self._number + plan.num_steps
         error = ""
         for training in plan.trainings:
             error = error or self._step(training.step, training.is_done())
@@ -160,7 +159,7 @@ class _Run:
 
     def _step(self, step: Step, is_done: bool) -> str:
         self._number += 1
-        head = f"[{self._number}/{self._total}] {step.label}"
+        head = f"[{self._number}/{self._plan.num_steps}] {step.label}"
         if is_done:
             _say(f"{head}: done already")
             return ""

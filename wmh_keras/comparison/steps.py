@@ -5,7 +5,7 @@ which they read them; there is no second list of it that could disagree.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,16 @@ from wmh_keras.comparison.fold_lists import Fold, list_of
 from wmh_keras.comparison.recipes import Recipe, parse_training
 from wmh_keras.comparison.request import ComparisonRequest, Places
 from wmh_keras.comparison.step import Step
-from wmh_keras.evaluation import evaluate_flags, layout, results_folder
+from wmh_keras.evaluation import (
+    earlier_results,
+    evaluate_flags,
+    flag_requests,
+    layout,
+)
 from wmh_keras.evaluation.evaluated_models import describe_model_evaluation
 from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
 from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
 from wmh_keras.training.config import TrainingConfig
@@ -63,6 +69,22 @@ class Training:
             return training_workdir.read_work_done(Path(self.config.workdir))
         except UserError:  # the program itself says what is wrong
             return training_workdir.WorkDone()
+
+    def seen_before(self, subjects: Collection[str]) -> list[str]:
+        """Names the subjects that its initial model has seen.
+
+        Raises:
+            UserError: that model cannot be read, and the training needs it.
+        """
+        if not self.config.init_model:
+            return []
+        try:
+            info = artifacts.read_model_info(self.config.init_model)
+        except UserError:
+            if self.read_work_done().epochs:  # needed to begin alone
+                return []
+            raise
+        return seen_among(info, subjects)
 
 
 def training_step(recipe: Recipe, fold: Fold | None, places: Places) -> Step:
@@ -141,15 +163,15 @@ def is_evaluated(step: Step) -> bool:
         UsageError: flags that do not go together.
     """
     given = parse_flags(evaluate_flags.define_flags, step.arguments)
-    evaluate_flags.wants_model(given)
-    output = evaluate_flags.output_from(given)
+    flag_requests.wants_model(given)
+    output = flag_requests.output_from(given)
     folder = output.output_dir
     wanted = [layout.PICTURES_FOLDER] if output.pictures else []
     if given.save_predictions:
         wanted.append(layout.PREDICTIONS_FOLDER)
     try:
         evaluated = _describe_evaluation(given, output.seed)
-        if not results_folder.holds(folder, evaluated):
+        if not earlier_results.holds(folder, evaluated):
             return False
         read_evaluation(folder)
     except UsageError:
@@ -163,11 +185,11 @@ def is_evaluated(step: Step) -> bool:
 def _describe_evaluation(given: flags.FlagValues, seed: int) -> dict[str, Any]:
     if given.fold_models:
         return describe_out_of_fold(
-            evaluate_flags.out_of_fold_request_from(given),
+            flag_requests.out_of_fold_request_from(given),
             artifacts.read_model_info,
             seed=seed,
         )
-    request = evaluate_flags.model_request_from(given, None)
+    request = flag_requests.model_request_from(given, None)
     infos = [artifacts.read_model_info(path) for path in request.models]
     return describe_model_evaluation(request, infos, seed=seed)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.dataset import data_folder
 from data_prep.errors import UserError
-from data_prep.preprocess import PreprocessConfig
+from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.datasets.example_files import Element, ExampleFiles
 from wmh_keras.datasets.stored_volume import StoredVolume, stored_volume_from
 from wmh_keras.datasets.volume_records import VolumeRecord, read_records

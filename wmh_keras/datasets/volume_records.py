@@ -29,6 +29,7 @@ class VolumeRecord:
       field_strength: in tesla, as the user wrote it.
       age: in years, as the user wrote it.
       sex: as the user wrote it.
+      num_lesions: in the reference; None where that is not known.
     """
 
     volume_id: str
@@ -43,6 +44,7 @@ class VolumeRecord:
     field_strength: str = ""
     age: str = ""
     sex: str = ""
+    num_lesions: int | None = None
 
 
 def read_records(data_dir: Path, card: Mapping[str, Any]) -> list[VolumeRecord]:
@@ -68,6 +70,7 @@ def read_records(data_dir: Path, card: Mapping[str, Any]) -> list[VolumeRecord]:
             **{name: row[name] for name in STORED_FIELDS},
             num_slices=int(row["num_slices"]),
             has_mask=row["split"] != UNLABELLED,
+            num_lesions=int(row["lesions"]) if row.get("lesions") else None,
         )
         for row in read_csv(path)
         if row["split"]  # those without were left out

@@ -70,7 +70,7 @@ def describe_model_evaluation(
     # Only where there are any, so that earlier evaluations stay the same.
     if others:
         evaluated["other_models"] = others
-    return evaluated | describe_flips(request)
+    return evaluated | describe_computing(request)
 
 
 def describe_model(info: ModelInfo) -> dict[str, Any]:
@@ -80,11 +80,21 @@ def describe_model(info: ModelInfo) -> dict[str, Any]:
     return {name: content[name] for name in names}
 
 
-def describe_flips(request: ModelRequest | OutOfFoldRequest) -> dict[str, str]:
-    """The test-time flips, as JSON types; nothing where there are none."""
-    if request.test_time_flips == "none":
-        return {}
-    return {"test_time_flips": request.test_time_flips}
+def describe_computing(
+    request: ModelRequest | OutOfFoldRequest,
+) -> dict[str, str]:
+    """Test-time flips and precision, as JSON types.
+
+    Both change numbers, and decide whether two evaluations are the same; the
+    engine does not. Nothing of what is as by default, so that earlier
+    evaluations stay the same.
+    """
+    described = {}
+    if request.test_time_flips != "none":
+        described["test_time_flips"] = request.test_time_flips
+    if request.precision != "fp32":
+        described["precision"] = request.precision
+    return described
 
 
 def find_history(infos: Sequence[ModelInfo]) -> Path | None:

@@ -20,6 +20,7 @@ PER_PATIENT_FILE = "per_patient.csv"
 CLASSES_FILE = "size_classes.csv"
 LESIONS_FILE = "lesions.csv"
 CURVES_FILE = "curves.csv"
+TABLE_FILES = (PER_PATIENT_FILE, CLASSES_FILE, LESIONS_FILE, CURVES_FILE)
 HISTORY_FILE = "history.csv"
 SUMMARY_FILE = "summary.json"
 # Of per_patient.csv, where each subject has a model of its own.

@@ -13,24 +13,26 @@ from wmh_keras.datasets import (
     VolumeRecord,
     open_prepared_data,
 )
-from wmh_keras.evaluation import layout, results_folder
+from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
-    describe_flips,
+    describe_computing,
     describe_model,
     with_settings,
+)
+from wmh_keras.evaluation.finishing import (
+    Evaluation,
+    describe_engine,
+    finish,
+    pictures_folder,
 )
 from wmh_keras.evaluation.fold_models import FoldModel, read_fold_models
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
-from wmh_keras.evaluation.request import (
-    Evaluation,
-    OutOfFoldRequest,
-    Output,
-)
+from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
-from wmh_keras.evaluation.run import finish, pictures_folder
+from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.inference.ensemble import channels_of
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 if TYPE_CHECKING:
     # At run time this would import keras before the engine is chosen.
@@ -82,7 +84,7 @@ def evaluate_out_of_fold(
             whatever keeps a single model from being evaluated.
     """
     checked = _check(request, read_model_info, seed=output.seed)
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, checked.evaluated, overwrite=output.overwrite
     )
     records = [record for fold in checked.folds for record in fold.records]
@@ -107,6 +109,7 @@ def evaluate_out_of_fold(
             stage,
             checked.rules,
             evaluated=checked.evaluated,
+            computing=by_turns.computing,
             paths={
                 "data_dir": str(request.data_dir),
                 "fold_models": str(request.fold_models),
@@ -155,6 +158,7 @@ class _ByTurns:
         self._folds = folds
         self._load = load_segmenter
         self._segmenter: Segmenter | None = None
+        self.computing: dict[str, str] = {}
         # Those of every fold, whose models are prepared alike.
         self.channels = channels_of([folds[0].info])
 
@@ -163,6 +167,7 @@ class _ByTurns:
         for fold in self._folds:
             self._segmenter = None  # one network in memory, never two
             self._segmenter = self._load([fold.info])
+            self.computing = describe_engine(self._segmenter)
             yield from self._data.read_volumes(fold.records, self.channels)
 
     def segment(self, images: Sequence[Volume]) -> "Segmentation":
@@ -209,7 +214,7 @@ def _check(
         "threshold": info.threshold,
         "rules": rules.to_json(),
         "seed": seed,
-        **describe_flips(request),
+        **describe_computing(request),
     }
     return _CheckedFolds(data, folds, rules, evaluated)
 
@@ -217,10 +222,9 @@ def _check(
 def _check_unseen(folds: Sequence[_Fold]) -> None:
     lines = []
     for fold in folds:
-        seen = set(fold.info.seen_subjects)
-        subjects = [s for s in fold.model.subjects if subject_digest(s) in seen]
+        subjects = seen_among(fold.info, fold.model.subjects)
         if subjects:
-            lines.append(f"  {fold.model.model}: {listed(sorted(subjects))}")
+            lines.append(f"  {fold.model.model}: {listed(subjects)}")
     if lines:
         raise UserError(
             "these models were trained or validated on subjects that they are "

@@ -1,13 +1,9 @@
-"""What the user asks for, and what comes of it."""
+"""What the user asks for."""
 
 import dataclasses
 from pathlib import Path
 
-from wmh_keras.evaluation.cohort import CohortSummary
-from wmh_keras.evaluation.layout import SUMMARY_FILE
-from wmh_keras.evaluation.problems import Outcome
 from wmh_keras.evaluation.rules import DEFAULT_RULES, Rules
-from wmh_keras.evaluation.table import format_summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +40,7 @@ class ModelRequest:
         threshold: None takes the models'.
         min_lesion_mm3: None takes the models'.
         test_time_flips: one of `inference.flips.FLIPS`.
+        precision: that the networks compute in, "fp32" or "bf16".
         save_predictions: whether to write masks and probability maps.
         rules: how it is scored; `min_lesion_mm3` and the models decide on
             the smallest lesion.
@@ -56,6 +53,7 @@ class ModelRequest:
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     test_time_flips: str = "none"
+    precision: str = "fp32"
     save_predictions: bool = False
     rules: Rules = DEFAULT_RULES
 
@@ -70,6 +68,7 @@ class OutOfFoldRequest:
         threshold: None takes that of the models, which have to agree.
         min_lesion_mm3: likewise.
         test_time_flips: one of `inference.flips.FLIPS`.
+        precision: that the networks compute in, "fp32" or "bf16".
         save_predictions: whether to write masks and probability maps.
         rules: how it is scored; `min_lesion_mm3` and the models decide on
             the smallest lesion.
@@ -80,6 +79,7 @@ class OutOfFoldRequest:
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     test_time_flips: str = "none"
+    precision: str = "fp32"
     save_predictions: bool = False
     rules: Rules = DEFAULT_RULES
 
@@ -107,27 +107,3 @@ class FilesRequest:
     mask_value: float | None = None
     prediction_mask_value: float | None = None
     rules: Rules = DEFAULT_RULES
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What came of a request.
-
-    Attributes:
-        output_dir: where they were written.
-        outcome: results, what was left out by `skip_invalid`, warnings.
-        summary: of the results.
-        rules: how they were scored.
-    """
-
-    output_dir: Path
-    outcome: Outcome
-    summary: CohortSummary
-    rules: Rules
-
-    def describe(self) -> list[str]:
-        """Lines for the user: the table, what was left out, the files."""
-        lines = ["", format_summary(self.summary, self.rules), ""]
-        lines += [f"warning: {warning}" for warning in self.outcome.warnings]
-        lines += [f"skipped: {problem}" for problem in self.outcome.problems]
-        return [*lines, f"tables and {SUMMARY_FILE} are in {self.output_dir}"]

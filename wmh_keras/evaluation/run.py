@@ -1,19 +1,24 @@
 """A whole evaluation: from what the user asked for to what was written."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras.datasets import open_prepared_data
-from wmh_keras.evaluation import layout, results_folder
-from wmh_keras.evaluation.cohort import summarize_cohort
+from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
     describe_model_evaluation,
     find_history,
     with_settings,
+)
+from wmh_keras.evaluation.finishing import (
+    Evaluation,
+    describe_engine,
+    finish,
+    pictures_folder,
 )
 from wmh_keras.evaluation.from_files import (
     MaskValues,
@@ -23,14 +28,8 @@ from wmh_keras.evaluation.from_files import (
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.matching import match_folders
 from wmh_keras.evaluation.pairs import read_pairs
-from wmh_keras.evaluation.problems import Outcome, raise_problems
-from wmh_keras.evaluation.request import (
-    Evaluation,
-    FilesRequest,
-    ModelRequest,
-    Output,
-)
-from wmh_keras.evaluation.rules import Rules
+from wmh_keras.evaluation.problems import raise_problems
+from wmh_keras.evaluation.request import FilesRequest, ModelRequest, Output
 from wmh_keras.evaluation.training_overlap import find_training_overlap
 from wmh_keras.inference.ensemble import channels_of
 from wmh_keras.model_info import ModelInfo
@@ -63,7 +62,7 @@ def evaluate_files(request: FilesRequest, output: Output) -> Evaluation:
         "seed": output.seed,
     }
     _check_apart(request, output.output_dir)
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
     if request.pairs is not None:
@@ -138,7 +137,7 @@ def evaluate_model(
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=infos[0].min_lesion_mm3
     )
-    results_folder.check_place(
+    earlier_results.check_place(
         output.output_dir, evaluated, overwrite=output.overwrite
     )
     overlap = find_training_overlap(infos, data, records)
@@ -165,60 +164,10 @@ def evaluate_model(
             stage,
             rules,
             evaluated=evaluated,
+            computing=describe_engine(segmenter),
             paths={
                 "data_dir": str(request.data_dir),
                 "model": "; ".join(map(str, request.models)),
             },
             history=find_history(infos),
         )
-
-
-def finish(
-    outcome: Outcome,
-    output: Output,
-    stage: Path,
-    rules: Rules,
-    *,
-    evaluated: Mapping[str, Any],
-    paths: Mapping[str, str],
-    history: Path | None = None,
-    model_of: Mapping[str, str] | None = None,
-) -> Evaluation:
-    """Sums up what came of an evaluation, and writes it.
-
-    Args:
-        outcome: of all volumes.
-        output: where the results go.
-        stage: from `results_folder.staging_folder`.
-        rules: how the volumes were scored.
-        evaluated: what decides the numbers.
-        paths: where it was read from.
-        history: of the model's training, where it is known.
-        model_of: name of the model by subject, where several took part.
-
-    Raises:
-        UserError: volumes that could not be evaluated, all of them named.
-    """
-    if not output.skip_invalid or not outcome.results:
-        raise_problems(outcome.problems, skipping=output.skip_invalid)
-    # One order, wherever the volumes come from: tables can then be compared.
-    rows = sorted(outcome.results, key=lambda result: result.key.identity)
-    outcome = dataclasses.replace(outcome, results=tuple(rows))
-    summary = summarize_cohort(outcome.results, seed=output.seed)
-    results_folder.write_results(
-        output.output_dir,
-        stage,
-        outcome,
-        summary,
-        evaluated=evaluated,
-        paths=paths,
-        history=history,
-        keep_predictions=not output.overwrite,
-        model_of=model_of,
-    )
-    return Evaluation(output.output_dir, outcome, summary, rules)
-
-
-def pictures_folder(stage: Path, output: Output) -> Path | None:
-    """Where pictures are drawn; None where none are wanted."""
-    return stage / layout.PICTURES_FOLDER if output.pictures else None

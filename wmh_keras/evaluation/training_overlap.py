@@ -1,6 +1,6 @@
 """Whether models are evaluated on subjects that they have seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.model_info import ModelInfo, subject_digest
@@ -37,16 +37,24 @@ def find_training_overlap(
     )
 
 
+def seen_among(info: ModelInfo, subjects: Iterable[str]) -> list[str]:
+    """Names the subjects that a model has seen, sorted, each once.
+
+    Args:
+        info: the model, or what its weights started from.
+        subjects: ids to look for.
+    """
+    seen = set(info.seen_subjects)
+    return sorted({s for s in subjects if subject_digest(s) in seen})
+
+
 def _overlap_of(
     info: ModelInfo,
     data: PreparedData,
     records: Sequence[VolumeRecord],
     name: str,
 ) -> tuple[str, ...]:
-    seen = set(info.seen_subjects)
-    subjects = sorted(
-        {r.subject_id for r in records if subject_digest(r.subject_id) in seen}
-    )
+    subjects = seen_among(info, (record.subject_id for record in records))
     if not subjects:
         return ()
     shown = ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")

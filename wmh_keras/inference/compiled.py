@@ -12,11 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-PredictBatch = Callable[[np.ndarray], np.ndarray]
+from wmh_keras.inference.network import Network, PredictBatch
 
 
-def compile_probability(model: keras.Model) -> PredictBatch:
-    """Compiles a network into a function from a batch to probabilities.
+def keras_network(model: keras.Model) -> Network:
+    """Makes a Keras model ready to run on its backend.
 
     The weights are read at every call, never baked in: during training the
     function sees what the optimizer has just written, without compiling
@@ -28,37 +28,35 @@ def compile_probability(model: keras.Model) -> PredictBatch:
         logits (b, d, h, w, 1) out.
 
     Returns:
-      A function from the input, float32, to float32 probabilities of the
-      same shape without the channels. It compiles for every new shape, so
-      callers keep to one.
+      The network; compiling waits for the first batch.
 
     Raises:
       ValueError: Keras runs on a backend other than JAX and TensorFlow.
     """
     backend = keras.backend.backend()
     if backend == "jax":
-        return _compile_jax(model)
-    if backend == "tensorflow":
-        return _compile_tensorflow(model)
-    raise ValueError(f"expected Keras on jax or tensorflow, got {backend}")
+        predict = _compile_jax(model)
+    elif backend == "tensorflow":
+        predict = _compile_tensorflow(model)
+    else:
+        raise ValueError(f"expected Keras on jax or tensorflow, got {backend}")
+    return Network(
+        input_shape=tuple(model.input_shape),
+        predict=predict,
+        engine=backend,
+        num_devices=_count_devices(),
+    )
 
 
-def round_up_to_devices(batch_size: int) -> int:
-    """Returns the smallest batch size from here on that all devices share.
-
-    Args:
-      batch_size: the wanted number of slices or tiles, at least 1.
-
-    Returns:
-      `batch_size` itself without a `keras.distribution`, else the next
-      multiple of its number of devices in this process.
-    """
-    if keras.distribution.distribution() is None:
-        return batch_size
+def _count_devices() -> int:
+    """Counts those of this process, which predicts on its own ones alone."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return 1
     import jax
 
-    devices = jax.local_device_count()
-    return -(-batch_size // devices) * devices
+    devices = int(np.prod(distribution.device_mesh.shape))
+    return devices // jax.process_count()
 
 
 def _compile_jax(model: keras.Model) -> PredictBatch:

@@ -1,15 +1,26 @@
 """The flags of programs that run trained networks. Imports no Keras."""
 
+from collections.abc import Sequence
+
 from absl import flags
 
 from data_prep.errors import UsageError
+from wmh_keras.distribution import ENGINES
+from wmh_keras.inference.engine import PRECISIONS
 from wmh_keras.inference.flips import FLIPS
 
 
-def define_inference_flags(flag_values: flags.FlagValues) -> None:
+def define_inference_flags(
+    flag_values: flags.FlagValues, *, precisions: Sequence[str] = PRECISIONS
+) -> None:
     """Defines which networks run, and how.
 
-    --model, --threshold, --test_time_flips, --batch_size and --engine.
+    --model, --threshold, --test_time_flips, --batch_size, --engine and
+    --precision.
+
+    Args:
+      flag_values: where they are defined.
+      precisions: the choices, the default first.
     """
     common = {"flag_values": flag_values}
     flags.DEFINE_multi_string(
@@ -48,9 +59,23 @@ def define_inference_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "engine",
         "auto",
-        ("auto", "jax", "tensorflow"),
+        ENGINES,
         "What the network runs on; auto is JAX on an accelerator, else "
-        "TensorFlow, which is faster on CPUs.",
+        "OpenVINO, the fastest on CPUs, or TensorFlow where that is not "
+        "installed.",
+        **common,
+    )
+    flags.DEFINE_enum(
+        "precision",
+        precisions[0],
+        precisions,
+        "bf16 is about twice as fast on CPUs that have units for it, and "
+        "changes probabilities by up to 0.02; of the engine openvino alone."
+        + (
+            " auto is bf16 where the CPU has them."
+            if "auto" in precisions
+            else ""
+        ),
         **common,
     )
 

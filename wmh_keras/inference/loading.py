@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wmh_keras import artifacts
+from wmh_keras.inference.engine import Engine
 from wmh_keras.inference.ensemble import as_ensemble, common_settings
 from wmh_keras.inference.segmenter import BATCH_SIZE, Segmenter
 from wmh_keras.model_info import ModelInfo
@@ -15,6 +16,7 @@ def load_segmenter(
     min_lesion_mm3: float | None = None,
     batch_size: int = BATCH_SIZE,
     flips: str = "none",
+    engine: Engine | None = None,
 ) -> Segmenter:
     """Loads one model or an ensemble of several.
 
@@ -27,6 +29,8 @@ def load_segmenter(
       min_lesion_mm3: likewise.
       batch_size: slices in a batch.
       flips: test-time flips, one of `flips.FLIPS`.
+      engine: what `choose_engine` returned; by default the backend that
+        Keras has.
 
     Raises:
       UserError: damaged files; the same model twice; models that differ in
@@ -38,7 +42,7 @@ def load_segmenter(
     )
     models, preprocess = [], []
     for info in infos:
-        loaded = artifacts.load_models(info)
+        loaded = _load(info, engine)
         models += loaded
         preprocess += [info.preprocess] * len(loaded)
     return Segmenter(
@@ -49,3 +53,12 @@ def load_segmenter(
         batch_size=batch_size,
         flips=flips,
     )
+
+
+def _load(info: ModelInfo, engine: Engine | None) -> list:
+    if engine is None or engine.name != "openvino":
+        return artifacts.load_models(info)
+    # Imported by those alone who use it.
+    from wmh_keras.inference.openvino_network import load_networks
+
+    return load_networks(info, engine.precision)

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-import keras
 import numpy as np
 
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras.inference.flips import FlipPredictor
+from wmh_keras.inference.network import Network
 from wmh_keras.inference.progress import OnProgress
 from wmh_keras.inference.slices import SlicePredictor
 from wmh_keras.inference.tiles import TilePredictor
@@ -35,7 +35,7 @@ class Predictor(Protocol):
 
 
 def make_predictor(
-    model: keras.Model,
+    network: Network,
     preprocess: PreprocessConfig,
     *,
     batch_size: int,
@@ -47,7 +47,7 @@ def make_predictor(
     (b, d, h, w, c) patches of a fixed shape.
 
     Args:
-      model: gives logits of the shape of its input, with one channel.
+      network: of slices or of patches.
       preprocess: how its training data was prepared.
       batch_size: slices in a batch, at least 1; see `TilePredictor` for what
         it means in 3-D.
@@ -57,18 +57,18 @@ def make_predictor(
       ValueError: an input of another rank, a patch without a fixed shape, or
         unknown flips.
     """
-    rank = len(model.input_shape)
+    rank = len(network.input_shape)
     if rank == _SLICE_RANK:
-        predictor = SlicePredictor(model, batch_size)
+        predictor = SlicePredictor(network, batch_size)
     elif rank == _PATCH_RANK:
         predictor = TilePredictor(
-            model,
+            network,
             batch_voxels=batch_size * preprocess.side**2,
             padding=preprocess.padding,
         )
     else:
         raise ValueError(
             "expected a network of slices (b, h, w, c) or patches "
-            f"(b, d, h, w, c), received one of {model.input_shape}"
+            f"(b, d, h, w, c), received one of {network.input_shape}"
         )
     return predictor if flips == "none" else FlipPredictor(predictor, flips)

@@ -2,8 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from data_prep.errors import UserError, VolumeError
@@ -15,10 +15,13 @@ from data_prep.preprocess import (
 )
 from data_prep.volume import Volume
 from wmh_keras.inference import postprocess
-from wmh_keras.inference.compiled import round_up_to_devices
 from wmh_keras.inference.moments import Moments
+from wmh_keras.inference.network import Network
 from wmh_keras.inference.predictor import Predictor, make_predictor
 from wmh_keras.inference.progress import OnProgress, part_of
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH_SIZE = 8
 
@@ -59,11 +62,13 @@ class Segmenter:
       threshold: probability from which on a voxel is a lesion.
       min_lesion_mm3: smaller lesions are removed; 0 keeps all.
       batch_size: slices in a batch, a multiple of the devices.
+      engine: what the networks run on: "jax", "tensorflow" or "openvino".
+      precision: "fp32" or "bf16".
     """
 
     def __init__(
         self,
-        models: Sequence[keras.Model],
+        models: "Sequence[keras.Model | Network]",
         preprocess: PreprocessConfig | Sequence[PreprocessConfig],
         *,
         threshold: float = 0.5,
@@ -74,8 +79,9 @@ class Segmenter:
         """Takes the networks; compiling waits for the first volume.
 
         Args:
-          models: networks that give logits, 2-D or 3-D, see `make_predictor`;
-            their probabilities are averaged.
+          models: networks, 2-D or 3-D, see `make_predictor`; Keras models
+            that give logits run on Keras's backend. Their probabilities are
+            averaged.
           preprocess: how their training data was prepared: one for all, or
             one for each.
           threshold: above 0, at most 1.
@@ -95,15 +101,18 @@ class Segmenter:
         postprocess.check_min_lesion_mm3(min_lesion_mm3)
         self.threshold = threshold
         self.min_lesion_mm3 = min_lesion_mm3
-        self.batch_size = round_up_to_devices(batch_size)
+        networks = [_to_network(model) for model in models]
+        self.engine = networks[0].engine
+        self.precision = networks[0].precision
+        self.batch_size = networks[0].round_up(batch_size)
         if isinstance(preprocess, PreprocessConfig):
             preprocess = [preprocess] * len(models)
         # Networks of one preparation share it: it is done once a volume.
         self._groups: dict[PreprocessConfig, list[Predictor]] = {}
-        for model, config in zip(models, preprocess, strict=True):
+        for network, config in zip(networks, preprocess, strict=True):
             self._groups.setdefault(config, []).append(
                 make_predictor(
-                    model, config, batch_size=batch_size, flips=flips
+                    network, config, batch_size=batch_size, flips=flips
                 )
             )
         self._num_members = len(models)
@@ -231,6 +240,15 @@ class Segmenter:
         return postprocess.remove_small_lesions(
             mask, voxel_mm3, self.min_lesion_mm3
         )
+
+
+def _to_network(model: "keras.Model | Network") -> Network:
+    if isinstance(model, Network):
+        return model
+    # Keras takes seconds to import, and a Network may run without.
+    from wmh_keras.inference.compiled import keras_network
+
+    return keras_network(model)
 
 
 def _on_native_grid(

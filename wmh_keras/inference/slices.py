@@ -1,28 +1,24 @@
 """2-D networks: a volume slice by slice."""
 
-import keras
 import numpy as np
 
 from wmh_keras.inference.batching import fixed_batches
-from wmh_keras.inference.compiled import (
-    compile_probability,
-    round_up_to_devices,
-)
+from wmh_keras.inference.network import Network
 from wmh_keras.inference.progress import OnProgress
 
 
 class SlicePredictor:
     """A `Predictor` of a network that takes slices (b, h, w, c)."""
 
-    def __init__(self, model: keras.Model, batch_size: int) -> None:
+    def __init__(self, network: Network, batch_size: int) -> None:
         """Takes the network; compiling waits for the first volume.
 
         Args:
-          model: gives logits (b, h, w, 1).
+          network: of slices (b, h, w, c).
           batch_size: at least 1; rounded up to a multiple of the devices.
         """
-        self._predict = compile_probability(model)
-        self._batch_size = round_up_to_devices(batch_size)
+        self._network = network
+        self._batch_size = network.round_up(batch_size)
 
     def __call__(
         self,
@@ -33,9 +29,11 @@ class SlicePredictor:
         probability = np.empty(slices.shape[:3], np.float32)
         first = 0
         # No larger than the volume, however large a batch was allowed.
-        batch_size = min(self._batch_size, round_up_to_devices(len(slices)))
+        batch_size = min(self._batch_size, self._network.round_up(len(slices)))
         for batch, count in fixed_batches(slices, max(batch_size, 1)):
-            probability[first : first + count] = self._predict(batch)[:count]
+            probability[first : first + count] = self._network.predict(batch)[
+                :count
+            ]
             first += count
             if on_progress is not None:
                 on_progress(first / len(slices))

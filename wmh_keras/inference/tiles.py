@@ -21,14 +21,10 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from data_prep.intensity import background_value
-from wmh_keras.inference.compiled import (
-    compile_probability,
-    round_up_to_devices,
-)
+from wmh_keras.inference.network import Network
 from wmh_keras.inference.progress import OnProgress
 
 _SIGMA_PER_PATCH = 1 / 8
@@ -44,12 +40,12 @@ class TilePredictor:
     """
 
     def __init__(
-        self, model: keras.Model, *, batch_voxels: int, padding: str
+        self, network: Network, *, batch_voxels: int, padding: str
     ) -> None:
         """Takes the network; compiling waits for the first volume.
 
         Args:
-          model: gives logits (b, d, h, w, 1).
+          network: of patches (b, d, h, w, c).
           batch_voxels: as many tiles form a batch as hold so many voxels, at
             least one; rounded up to a multiple of the devices. The network
             is compiled for this one shape, whatever the volumes are.
@@ -58,19 +54,19 @@ class TilePredictor:
         Raises:
           ValueError: the network's input is no patch of a fixed shape.
         """
-        shape = tuple(model.input_shape[1:])
+        shape = tuple(network.input_shape[1:])
         if len(shape) != 4 or None in shape:
             raise ValueError(
                 "expected a network of patches (b, d, h, w, c) of a fixed "
-                f"shape, received one of {model.input_shape}"
+                f"shape, received one of {network.input_shape}"
             )
         self.patch: tuple[int, int, int] = shape[:3]
-        self.batch_size = round_up_to_devices(
+        self.batch_size = network.round_up(
             max(batch_voxels // int(np.prod(self.patch)), 1)
         )
         self._channels = shape[3]
         self._padding = padding
-        self._predict = compile_probability(model)
+        self._predict = network.predict
         self._weights = [gaussian(size) for size in self.patch]
 
     def __call__(

@@ -1,13 +1,18 @@
-"""Networks, written with Keras layers alone so that every backend runs them."""
+"""Networks, written with Keras layers alone so that every backend runs them.
+
+Importing this imports no Keras: `build_model` does.
+"""
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
+from wmh_keras.models.blocks import LayerApi
 from wmh_keras.models.u_resnet import build_u_resnet
 from wmh_keras.models.unet import build_unet
 from wmh_keras.models.unet3d import build_unet3d
+
+if TYPE_CHECKING:
+    import keras
 
 _BUILDERS = {
     "unet": build_unet,
@@ -18,11 +23,17 @@ _BUILDERS = {
 NETWORKS = tuple(_BUILDERS)
 
 
-def build_model(name: str = "unet", **arguments: Any) -> keras.Model:  # noqa: ANN401
+def build_model(
+    name: str = "unet",
+    api: LayerApi | None = None,
+    /,
+    **arguments: Any,  # noqa: ANN401
+) -> "keras.Model":
     """Builds a network with fresh weights.
 
     Args:
       name: One of NETWORKS.
+      api: What offers the layers; Keras by default.
       **arguments: Arguments of the network; see its builder.
 
     Returns:
@@ -39,7 +50,11 @@ def build_model(name: str = "unet", **arguments: Any) -> keras.Model:  # noqa: A
             f"network {name!r}: expected arguments among "
             f"{', '.join(allowed)}, received {', '.join(unknown)}"
         )
-    return _BUILDERS[name](**arguments)
+    if api is None:
+        import keras
+
+        api = keras
+    return _BUILDERS[name](api, **arguments)
 
 
 def default_arguments(name: str) -> dict[str, Any]:
@@ -52,5 +67,5 @@ def default_arguments(name: str) -> dict[str, Any]:
         raise ValueError(
             f"network: expected one of {', '.join(NETWORKS)}, received {name!r}"
         )
-    parameters = inspect.signature(_BUILDERS[name]).parameters
-    return {key: value.default for key, value in parameters.items()}
+    _, *parameters = inspect.signature(_BUILDERS[name]).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
 # Wide enough for any published network; keeps a damaged or hostile model.json
 # from asking for more memory than a machine has.
@@ -18,12 +20,30 @@ MAX_PATCH_VOXELS = 1 << 24
 _MOMENTUM = 0.9
 
 
+class LayerApi(Protocol):
+    """What the networks are written in: the module `keras`, as a rule.
+
+    Whatever else offers layers of the same names and arguments builds the
+    same networks without Keras.
+    """
+
+    layers: Any
+    Input: Any
+    Model: Any
+
+
 def double_convolution(
-    x: keras.KerasTensor, filters: int, *, name: str, dtype: str
-) -> keras.KerasTensor:
+    api: LayerApi,
+    x: "keras.KerasTensor",
+    filters: int,
+    *,
+    name: str,
+    dtype: str,
+) -> "keras.KerasTensor":
     """Applies (3×3 convolution, batch normalisation, ReLU) twice.
 
     Args:
+      api: What offers the layers, see `blocks.LayerApi`.
       x: (b, h, w, c) features.
       filters: Channels of the result.
       name: Prefix of the names of the six layers.
@@ -34,19 +54,20 @@ def double_convolution(
     """
     for index in (1, 2):
         prefix = f"{name}_{index}"
-        x = keras.layers.Conv2D(
+        x = api.layers.Conv2D(
             filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
         )(x)
-        x = norm_relu(x, name=prefix, dtype=dtype)
+        x = norm_relu(api, x, name=prefix, dtype=dtype)
     return x
 
 
 def norm_relu(
-    x: keras.KerasTensor, *, name: str, dtype: str
-) -> keras.KerasTensor:
+    api: LayerApi, x: "keras.KerasTensor", *, name: str, dtype: str
+) -> "keras.KerasTensor":
     """Applies batch normalisation, then ReLU.
 
     Args:
+      api: What offers the layers, see `blocks.LayerApi`.
       x: (b, …, c) features, of slices or of volumes.
       name: Prefix of the names of the two layers.
       dtype: Keras dtype policy of the layers.
@@ -54,10 +75,10 @@ def norm_relu(
     Returns:
       Features of the same shape.
     """
-    x = keras.layers.BatchNormalization(
+    x = api.layers.BatchNormalization(
         momentum=_MOMENTUM, dtype=dtype, name=f"{name}_norm"
     )(x)
-    return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
+    return api.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
 
 def check_whole_number(name: str, value: object, maximum: int) -> int:

@@ -4,20 +4,23 @@ doi 10.1016/j.nicl.2017.12.022. One logit here instead of their three classes.
 """
 
 from collections.abc import Sequence
-
-import keras
+from typing import TYPE_CHECKING
 
 from wmh_keras.models import blocks
 
+if TYPE_CHECKING:
+    import keras
+
 
 def build_u_resnet(
+    api: blocks.LayerApi,
     side: int | None = None,
     channels: int = 1,
     filters: Sequence[int] = (32, 64, 128, 256),
     figure_variant: bool = False,
     *,
     dtype: str = "float32",
-) -> keras.Model:
+) -> "keras.Model":
     """Builds the network: residual elements, pooled down and brought back up.
 
     An element is ReLU(BN(3×3 convolution(x) + 1×1 convolution(x))), so that
@@ -41,6 +44,7 @@ def build_u_resnet(
     are our source for it.
 
     Args:
+      api: What offers the layers, see `blocks.LayerApi`.
       side: Side of the slices in pixels, a multiple of 2**(levels - 1), or
         None to take any such side: it is trained on patches and applied to
         whole slices.
@@ -64,26 +68,26 @@ def build_u_resnet(
     )
     figure_variant = blocks.check_boolean("figure_variant", figure_variant)
 
-    image = keras.Input((side, side, channels), name="image")
+    image = api.Input((side, side, channels), name="image")
 
     # Encoder
     x = image
     skips = []
     for level, number in enumerate(filters[:-1], start=1):
-        x = _element(x, number, name=f"encoder_{level}", dtype=dtype)
+        x = _element(api, x, number, name=f"encoder_{level}", dtype=dtype)
         skips.append(x)
-        x = keras.layers.MaxPooling2D(
-            dtype=dtype, name=f"encoder_{level}_pool"
-        )(x)
+        x = api.layers.MaxPooling2D(dtype=dtype, name=f"encoder_{level}_pool")(
+            x
+        )
 
     # Bottom
-    x = _element(x, filters[-1], name="bottom", dtype=dtype)
+    x = _element(api, x, filters[-1], name="bottom", dtype=dtype)
 
     # Decoder
     for level in range(len(filters) - 1, 0, -1):
         name = f"decoder_{level}"
         number = filters[level - 1]
-        x = keras.layers.Conv2DTranspose(
+        x = api.layers.Conv2DTranspose(
             number,
             3,
             strides=2,
@@ -93,12 +97,13 @@ def build_u_resnet(
         )(x)
         is_lowest = level == len(filters) - 1
         if is_lowest:
-            x = _element(x, number, name=f"{name}_1", dtype=dtype)
-        x = keras.layers.Add(dtype=dtype, name=f"{name}_skip")(
+            x = _element(api, x, number, name=f"{name}_1", dtype=dtype)
+        x = api.layers.Add(dtype=dtype, name=f"{name}_skip")(
             [skips[level - 1], x]
         )
         narrows = figure_variant and is_lowest and level > 1
         x = _element(
+            api,
             x,
             filters[level - 2] if narrows else number,
             name=f"{name}_2" if is_lowest else name,
@@ -106,18 +111,23 @@ def build_u_resnet(
         )
 
     # float32 under every policy, see the U-Net.
-    logits = keras.layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
-    return keras.Model(image, logits, name="u_resnet")
+    logits = api.layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
+    return api.Model(image, logits, name="u_resnet")
 
 
 def _element(
-    x: keras.KerasTensor, filters: int, *, name: str, dtype: str
-) -> keras.KerasTensor:
-    wide = keras.layers.Conv2D(
+    api: blocks.LayerApi,
+    x: "keras.KerasTensor",
+    filters: int,
+    *,
+    name: str,
+    dtype: str,
+) -> "keras.KerasTensor":
+    wide = api.layers.Conv2D(
         filters, 3, padding="same", dtype=dtype, name=f"{name}_conv"
     )(x)
-    direct = keras.layers.Conv2D(
+    direct = api.layers.Conv2D(
         filters, 1, dtype=dtype, name=f"{name}_shortcut"
     )(x)
-    x = keras.layers.Add(dtype=dtype, name=f"{name}_sum")([wide, direct])
-    return blocks.norm_relu(x, name=name, dtype=dtype)
+    x = api.layers.Add(dtype=dtype, name=f"{name}_sum")([wide, direct])
+    return blocks.norm_relu(api, x, name=name, dtype=dtype)

@@ -1,25 +1,29 @@
 """The 2-D U-Net of Shan et al. 2021 ("DLS", doi 10.3389/fmed.2021.681183)."""
 
 from collections.abc import Sequence
-
-import keras
+from typing import TYPE_CHECKING
 
 from wmh_keras.models import blocks
 
+if TYPE_CHECKING:
+    import keras
+
 
 def build_unet(
+    api: blocks.LayerApi,
     side: int | None = 384,
     channels: int = 1,
     filters: Sequence[int] = (16, 32, 64, 128, 256),
     *,
     dtype: str = "float32",
-) -> keras.Model:
+) -> "keras.Model":
     """Builds the U-Net: double convolutions, pooled down and upsampled back.
 
     With the default arguments it has 1,965,281 trainable parameters: nine
     blocks of two convolutions, and one 1×1 convolution: the paper's 19 layers.
 
     Args:
+      api: What offers the layers, see `blocks.LayerApi`.
       side: Side of the slices in pixels, a multiple of 2**(levels - 1), or
         None to take any such side.
       channels: Image channels of a slice.
@@ -40,37 +44,39 @@ def build_unet(
         "channels", channels, blocks.MAX_CHANNELS
     )
 
-    image = keras.Input((side, side, channels), name="image")
+    image = api.Input((side, side, channels), name="image")
 
     # Encoder
     x = image
     skips = []
     for level, number in enumerate(filters[:-1], start=1):
         x = blocks.double_convolution(
-            x, number, name=f"encoder_{level}", dtype=dtype
+            api, x, number, name=f"encoder_{level}", dtype=dtype
         )
         skips.append(x)
-        x = keras.layers.MaxPooling2D(
-            dtype=dtype, name=f"encoder_{level}_pool"
-        )(x)
+        x = api.layers.MaxPooling2D(dtype=dtype, name=f"encoder_{level}_pool")(
+            x
+        )
 
     # Bottom
-    x = blocks.double_convolution(x, filters[-1], name="bottom", dtype=dtype)
+    x = blocks.double_convolution(
+        api, x, filters[-1], name="bottom", dtype=dtype
+    )
 
     # Decoder
     for level in range(len(filters) - 1, 0, -1):
         name = f"decoder_{level}"
-        x = keras.layers.UpSampling2D(
+        x = api.layers.UpSampling2D(
             interpolation="bilinear", dtype=dtype, name=f"{name}_upsample"
         )(x)
-        x = keras.layers.Concatenate(dtype=dtype, name=f"{name}_skip")(
+        x = api.layers.Concatenate(dtype=dtype, name=f"{name}_skip")(
             [skips[level - 1], x]
         )
         x = blocks.double_convolution(
-            x, filters[level - 1], name=name, dtype=dtype
+            api, x, filters[level - 1], name=name, dtype=dtype
         )
 
     # Half precision would round the probabilities that the loss and the
     # threshold see, so the last layer is float32 under every policy.
-    logits = keras.layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
-    return keras.Model(image, logits, name="unet")
+    logits = api.layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
+    return api.Model(image, logits, name="unet")

@@ -1,20 +1,23 @@
 """3-D U-Net: Çiçek et al., MICCAI 2016, doi 10.1007/978-3-319-46723-8_49."""
 
 from collections.abc import Sequence
-
-import keras
+from typing import TYPE_CHECKING
 
 from wmh_keras.models import blocks
 
+if TYPE_CHECKING:
+    import keras
+
 
 def build_unet3d(
+    api: blocks.LayerApi,
     patch_shape: Sequence[int] = (16, 128, 128),
     channels: int = 1,
     filters: Sequence[int] = (64, 128, 256, 512),
     in_plane_poolings: int = 0,
     *,
     dtype: str = "float32",
-) -> keras.Model:
+) -> "keras.Model":
     """Builds the 3-D U-Net, on patches of one shape.
 
     Pairs of (3×3×3 convolution, batch normalisation, ReLU). Going down, the
@@ -39,6 +42,7 @@ def build_unet3d(
     keeps the shape of a patch; the paper crops.
 
     Args:
+      api: What offers the layers, see `blocks.LayerApi`.
       patch_shape: Depth, height and width of a patch in voxels, each a
         multiple of what the poolings divide it by.
       channels: Image channels.
@@ -67,43 +71,45 @@ def build_unet3d(
         patch_shape, pooling_factors(len(filters), in_plane_poolings)
     )
 
-    image = keras.Input((*patch_shape, channels), name="image")
+    image = api.Input((*patch_shape, channels), name="image")
 
     # Encoder
     x = image
     skips = []
     for level, number in enumerate(filters[:-1], start=1):
         x = _pair(
-            x, _half(number), number, name=f"encoder_{level}", dtype=dtype
+            api, x, _half(number), number, name=f"encoder_{level}", dtype=dtype
         )
         skips.append(x)
-        x = keras.layers.MaxPooling3D(
+        x = api.layers.MaxPooling3D(
             strides[level - 1], dtype=dtype, name=f"encoder_{level}_pool"
         )(x)
 
     # Bottom
-    x = _pair(x, _half(filters[-1]), filters[-1], name="bottom", dtype=dtype)
+    x = _pair(
+        api, x, _half(filters[-1]), filters[-1], name="bottom", dtype=dtype
+    )
 
     # Decoder
     for level in range(len(filters) - 1, 0, -1):
         name = f"decoder_{level}"
         stride = strides[level - 1]
-        x = keras.layers.Conv3DTranspose(
+        x = api.layers.Conv3DTranspose(
             filters[level],
             stride,
             strides=stride,
             dtype=dtype,
             name=f"{name}_upsample",
         )(x)
-        x = keras.layers.Concatenate(dtype=dtype, name=f"{name}_skip")(
+        x = api.layers.Concatenate(dtype=dtype, name=f"{name}_skip")(
             [skips[level - 1], x]
         )
         number = filters[level - 1]
-        x = _pair(x, number, number, name=name, dtype=dtype)
+        x = _pair(api, x, number, number, name=name, dtype=dtype)
 
     # float32 under every policy, see the U-Net.
-    logits = keras.layers.Conv3D(1, 1, dtype="float32", name="logits")(x)
-    return keras.Model(image, logits, name="unet3d")
+    logits = api.layers.Conv3D(1, 1, dtype="float32", name="logits")(x)
+    return api.Model(image, logits, name="unet3d")
 
 
 def pooling_factors(
@@ -132,12 +138,18 @@ def _half(number: int) -> int:
 
 
 def _pair(
-    x: keras.KerasTensor, first: int, second: int, *, name: str, dtype: str
-) -> keras.KerasTensor:
+    api: blocks.LayerApi,
+    x: "keras.KerasTensor",
+    first: int,
+    second: int,
+    *,
+    name: str,
+    dtype: str,
+) -> "keras.KerasTensor":
     for index, filters in ((1, first), (2, second)):
         prefix = f"{name}_{index}"
-        x = keras.layers.Conv3D(
+        x = api.layers.Conv3D(
             filters, 3, padding="same", dtype=dtype, name=f"{prefix}_conv"
         )(x)
-        x = blocks.norm_relu(x, name=prefix, dtype=dtype)
+        x = blocks.norm_relu(api, x, name=prefix, dtype=dtype)
     return x

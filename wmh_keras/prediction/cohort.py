@@ -1,6 +1,7 @@
-"""All scans of a run, one after the other, whatever a single one does."""
+"""All scans of a run, whatever a single one does."""
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +13,16 @@ import tqdm
 from data_prep.errors import UserError
 from data_prep.program import progress_style
 from wmh_keras.prediction.outputs import Job
-from wmh_keras.prediction.records import Record
+from wmh_keras.prediction.records import FAILED, Record
 from wmh_keras.prediction.scan import (
     SCAN_ERRORS,
     LoadedScan,
     RunInfo,
+    SegmentedScan,
     fail_scan,
     load_scan,
-    process_scan,
+    segment_scan,
+    write_scan,
 )
 from wmh_keras.prediction.summary import write_summary
 
@@ -66,26 +69,66 @@ def predict_cohort(
 def _predict_all(
     jobs: Sequence[Job], segmenter: "Segmenter", run: RunInfo
 ) -> list[Record]:
+    """Reads a scan, segments the one before and writes the one before that.
+
+    Three scans are in memory, however many there are. An error in writing
+    comes up here; on Ctrl-C the scan that is being written is finished.
+    """
     done = []
-    channels = segmenter.channels
-    with _Progress(len(jobs)) as progress:
-        for index, (job, pending) in enumerate(_read_ahead(jobs, channels)):
-            try:
-                record = process_scan(
-                    job,
-                    pending.result(),
-                    segmenter,
-                    run,
-                    lambda share, index=index: progress.show(
-                        index + _NETWORK_SHARE * share
-                    ),
-                )
-            except SCAN_ERRORS as error:
-                record = fail_scan(job, run, error)
+    with (
+        _Progress(len(jobs)) as progress,
+        ThreadPoolExecutor(max_workers=1) as writer,
+    ):
+
+        def take(writing: "Future[Record]") -> None:
+            record = writing.result()
+            if record.status == FAILED:
                 progress.write(f"failed: {record.row['error']}")
             done.append(record)
-            progress.show(index + 1)
+
+        writing = None
+        for index, (job, reading) in enumerate(
+            _read_ahead(jobs, segmenter.channels)
+        ):
+            finish = _segment(
+                job,
+                reading,
+                segmenter,
+                run,
+                lambda share, index=index: progress.show(
+                    index + _NETWORK_SHARE * share
+                ),
+            )
+            if writing is not None:
+                take(writing)
+            writing = writer.submit(finish)
+            if index + 1 < len(jobs):
+                progress.show(index + 1)
+        take(writing)
+        progress.show(len(jobs))
     return done
+
+
+def _segment(
+    job: Job,
+    reading: "Future[LoadedScan]",
+    segmenter: "Segmenter",
+    run: RunInfo,
+    on_progress: Callable[[float], None],
+) -> Callable[[], Record]:
+    """Segments a scan and returns what is left to do: to write it."""
+    try:
+        scan = segment_scan(job, reading.result(), segmenter, run, on_progress)
+    except SCAN_ERRORS as error:
+        return functools.partial(fail_scan, job, run, error)
+    return functools.partial(_write, job, scan, run)
+
+
+def _write(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
+    try:
+        return write_scan(job, scan, run)
+    except SCAN_ERRORS as error:
+        return fail_scan(job, run, error)
 
 
 def _read_ahead(

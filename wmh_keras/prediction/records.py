@@ -115,7 +115,11 @@ def find_records(output_dir: str | os.PathLike) -> Iterator[Record]:
 
 
 def check_earlier(
-    jobs: Sequence[Job], settings: Settings, *, overwrite: bool
+    jobs: Sequence[Job],
+    settings: Settings,
+    *,
+    overwrite: bool,
+    precision: str | None = None,
 ) -> tuple[list[Job], list[Job]]:
     """Tells what is to be done from what is done already.
 
@@ -123,6 +127,8 @@ def check_earlier(
       jobs: the scans of this run.
       settings: of this run.
       overwrite: do everything again, whatever is there.
+      precision: that the networks have to have computed in, "fp32" or
+        "bf16"; None takes either for done.
 
     Returns:
       (to do, done before with the same settings from the same file).
@@ -140,6 +146,7 @@ def check_earlier(
             problem = _foreign_files(job.outputs)
         elif record.status == DONE and not record.missing:
             problem = _difference(record, settings, job)
+            problem = problem or _other_precision(record, precision)
             if problem is None:
                 done.append(job)
                 continue
@@ -158,6 +165,14 @@ def check_earlier(
             + more
         )
     return waiting, done
+
+
+def _other_precision(record: Record, precision: str | None) -> str | None:
+    # Records without it are of a time when there was no other.
+    before = record.row.get("precision", "fp32")
+    if precision in (None, before):
+        return None
+    return f"made with precision {before}, this run has {precision}"
 
 
 def _foreign_files(outputs: ScanOutputs) -> str | None:

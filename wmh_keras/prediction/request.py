@@ -8,7 +8,8 @@ from data_prep.cases import find_images
 from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.errors import UserError
 from data_prep.files import locked_folder
-from wmh_keras import artifacts, distribution
+from wmh_keras import artifacts
+from wmh_keras.inference.engine import Engine, choose_engine
 from wmh_keras.inference.ensemble import (
     as_ensemble,
     channels_of,
@@ -47,7 +48,9 @@ class Request:
       test_time_flips: one of `flips.FLIPS`.
       overwrite: do again what is done.
       batch_size: slices in a batch.
-      engine: "auto", "jax" or "tensorflow".
+      engine: one of `distribution.ENGINES`.
+      precision: one of `engine.PRECISIONS`; "auto" also takes what is there
+        in another for done.
       images: role to file, of the further images of one NIfTI file.
     """
 
@@ -61,6 +64,7 @@ class Request:
     overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
+    precision: str = "auto"
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -177,13 +181,18 @@ def plan(request: Request) -> Plan:
         input_dir=path if path.is_dir() else None,
     )
     _check_apart(jobs, path, request.output_dir)
-    waiting, done = check_earlier(jobs, settings, overwrite=request.overwrite)
+    waiting, done = check_earlier(
+        jobs,
+        settings,
+        overwrite=request.overwrite,
+        precision=None if request.precision == "auto" else request.precision,
+    )
     warnings += warn_of_changed_masks(done)
     return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))
 
 
 def predict(request: Request, planned: Plan) -> Result:
-    """Does what was planned; Keras is loaded only where there is work.
+    """Does what was planned; the engine is loaded only where there is work.
 
     Returns:
       What was done and what failed.
@@ -204,9 +213,9 @@ def predict(request: Request, planned: Plan) -> Result:
 
 
 def _predict(request: Request, planned: Plan) -> list[records.Record]:
-    engine = ""
+    engine = Engine("")
     if planned.waiting:
-        engine = distribution.choose_engine(request.engine)
+        engine = choose_engine(request.engine, request.precision)
     if planned.is_bids:
         with named_write_errors(request.output_dir):
             bids_derivative.write_description(
@@ -227,6 +236,7 @@ def _predict(request: Request, planned: Plan) -> list[records.Record]:
             min_lesion_mm3=planned.settings.min_lesion_mm3,
             batch_size=request.batch_size,
             flips=request.test_time_flips,
+            engine=engine,
         )
 
     return predict_cohort(

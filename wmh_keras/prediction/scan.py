@@ -10,7 +10,8 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
-from data_prep.volume import Volume, check_channel_grid
+from data_prep.volume import Volume, check_channel
+from wmh_keras.inference.engine import Engine
 from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -24,7 +25,7 @@ from wmh_keras.prediction.result_files import (
 )
 
 if TYPE_CHECKING:
-    from wmh_keras.inference.segmenter import Segmenter
+    from wmh_keras.inference.segmenter import Segmentation, Segmenter
 
 # What a single bad scan may raise; the others then go on.
 SCAN_ERRORS = (UserError, OSError, MemoryError)
@@ -36,12 +37,12 @@ class RunInfo:
 
     Attributes:
       settings: what decides the results.
-      engine: what the network runs on, for the table.
+      engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
     """
 
     settings: Settings
-    engine: str
+    engine: Engine
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -60,6 +61,23 @@ class LoadedScan:
     sha256: str
     seconds: float
     channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SegmentedScan:
+    """What was found in one scan, of which nothing is written yet.
+
+    Attributes:
+      flair: gives the grid.
+      result: what the segmenter found.
+      record: on disk, "started".
+      seconds: that reading and segmenting took.
+    """
+
+    flair: Volume
+    result: "Segmentation"
+    record: Record
+    seconds: float
 
 
 def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
@@ -87,7 +105,7 @@ def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
     images = tuple(read_volume(paths[role]) for role in channels)
     for role, image in zip(channels[1:], images[1:], strict=True):
         try:
-            check_channel_grid(image, images[0], role)
+            check_channel(image, images[0], role)
         except VolumeError as error:
             raise UserError(f"{paths[role]}: {error}") from error
     return LoadedScan(
@@ -98,24 +116,21 @@ def load_scan(case: Case, channels: tuple[str, ...]) -> LoadedScan:
     )
 
 
-def process_scan(
+def segment_scan(
     job: Job,
     scan: LoadedScan,
     segmenter: "Segmenter",
     run: RunInfo,
     on_progress: Callable[[float], None] | None = None,
-) -> Record:
-    """Segments a scan and writes its files; the record comes last.
+) -> SegmentedScan:
+    """Segments a scan; on disk it is from now on one that was started.
 
     Args:
-      job: the case and its paths; existing files are replaced.
+      job: the case and its paths.
       scan: what `load_scan` gave.
       segmenter: built with the settings of `run`.
       run: settings and names.
       on_progress: called with the share of the network's work that is done.
-
-    Returns:
-      The record, as written.
 
     Raises:
       UserError, OSError, MemoryError: nothing is then said to be done.
@@ -133,7 +148,26 @@ def process_scan(
     remove_leftovers(job)
     records.write_record(record)
     result = segmenter.segment(scan.images, on_progress)
-    flair = scan.images[0]
+    seconds = scan.seconds + time.monotonic() - start
+    return SegmentedScan(scan.images[0], result, record, seconds)
+
+
+def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
+    """Writes the files of a scan; the record comes last.
+
+    Args:
+      job: the case and its paths; existing files are replaced.
+      scan: what `segment_scan` gave.
+      run: settings and names.
+
+    Returns:
+      The record, as written.
+
+    Raises:
+      UserError, OSError, MemoryError: nothing is then said to be done.
+    """
+    start = time.monotonic()
+    flair, result = scan.flair, scan.result
     found = lesion_table.describe_lesions(
         result.mask, result.probability, flair, result.disagreement
     )
@@ -146,14 +180,14 @@ def process_scan(
         )
     counts = count_by_class(lesion.volume_mm3 for lesion in found)
     record = dataclasses.replace(
-        record,
+        scan.record,
         status=records.DONE,
         row={
-            **record.row,
+            **scan.record.row,
             "volume_ml": round(volume, 7),
             "lesions": len(found),
             **{f"{name}_lesions": n for name, n in counts.items()},
-            "engine": run.engine,
+            **_computing(run),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=list(result.warnings),
@@ -181,11 +215,15 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
         status=records.FAILED,
         input_sha256="",
         settings=run.settings.to_json(),
-        row={**_who(job.case), "engine": run.engine, "error": message},
+        row={**_who(job.case), **_computing(run), "error": message},
         path=job.outputs.record,
     )
     records.write_record(record)
     return record
+
+
+def _computing(run: RunInfo) -> dict[str, str]:
+    return {"engine": run.engine.name, "precision": run.engine.precision}
 
 
 def _who(case: Case) -> dict[str, str]:

@@ -35,6 +35,7 @@ VOLUME_COLUMNS = (
     "min_lesion_mm3",
     "seconds",
     "engine",
+    "precision",
     "warnings",
     "status",
     "error",

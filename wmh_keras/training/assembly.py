@@ -75,6 +75,7 @@ def training_stream(
             config.seed,
             augmentation,
             share,
+            config.augment_on,
         )
     folder = Path(config.workdir) / patch_store.FOLDER
     if not group.is_first:
@@ -92,6 +93,7 @@ def training_stream(
         patch_shift=config.patch_shift,
         augmentation=augmentation,
         share=share,
+        augment_on=config.augment_on,
     )
 
 
@@ -208,7 +210,23 @@ def compile_model(
         # On TensorFlow, XLA halves the speed of convolutions on a CPU.
         jit_compile=config.backend == "jax",
     )
+    _build_loss_and_metrics(model, arguments)
     return model
+
+
+def _build_loss_and_metrics(
+    model: keras.Model, arguments: Mapping[str, Any]
+) -> None:
+    """Does what Keras would do with the first batch of the stream.
+
+    It would open the stream for that alone, and could not read a batch that
+    is still to be augmented.
+    """
+    rank = 5 if "patch_shape" in arguments else 4
+    labels = np.zeros((1,) * rank, np.float32)
+    model.compute_loss(y=labels, y_pred=labels)
+    model.compute_metrics(x=None, y=labels, y_pred=labels)
+    model.reset_metrics()
 
 
 def describe(

@@ -28,6 +28,8 @@ class AugmentationConfig:
         drawn by itself.
       padding: Padding rule of the prepared slices, "zero" or "background":
         what comes in from outside the slice looks like its padding.
+      translation_z: Of 3-D patches: largest shift along z, as a share of the
+        depth; None takes that of the other axes.
     """
 
     vertical_flip: float = 0.0
@@ -39,6 +41,7 @@ class AugmentationConfig:
     noise_std: float = 0.0
     probability: float = 1.0
     padding: str = "zero"
+    translation_z: float | None = None
 
     @property
     def moves(self) -> bool:
@@ -156,8 +159,18 @@ def transform(
     """
     fill = rim_median(image) if padding == "background" else 0.0
     moved = project(image - fill, matrices, "BILINEAR") + fill
-    moved_mask = project(mask[..., None], matrices, "NEAREST")[..., 0]
-    return moved, moved_mask
+    return moved, _move_labels(mask, matrices)
+
+
+def _move_labels(mask: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Moves the masks that have a label; of others nothing can move."""
+    labelled = tf.where(tf.reduce_max(mask, axis=(1, 2)) > 0)
+    moved = project(
+        tf.gather_nd(mask, labelled)[..., None],
+        tf.gather_nd(matrices, labelled),
+        "NEAREST",
+    )[..., 0]
+    return tf.scatter_nd(labelled, moved, tf.shape(mask, tf.int64))
 
 
 def project(
@@ -191,35 +204,37 @@ def change_contrast(
     image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tf.Tensor:
     """Multiplies each of (b, h, w, c) by a factor of its own."""
+    factors = random_factors(tf.shape(image)[0], seed, config)
+    return image * factors[:, None, None, None]
+
+
+def random_factors(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Draws (count,) factors of intensity; 1 for slices that go without."""
     # 0 is the mean of the z-scored volume, so a factor is a contrast.
-    factor = 1.0 + config.contrast * _applied(
-        tf.random.stateless_uniform((tf.shape(image)[0],), seed, -1.0, 1.0),
-        seed,
-        config,
-    )
-    return image * factor
+    amounts = tf.random.stateless_uniform((count,), seed, -1.0, 1.0)
+    gets_it = random_choice(count, seed, config)
+    return 1.0 + config.contrast * tf.where(gets_it, amounts, 0.0)
 
 
 def add_noise(
     image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tf.Tensor:
     """Adds Gaussian noise to (b, h, w, c)."""
-    noise = tf.random.stateless_normal(tf.shape(image), seed)
-    std = config.noise_std * _applied(
-        tf.ones(tf.shape(image)[:1]), seed, config
-    )
-    return image + noise * std
+    # Drawing it is a third of all the work: only for those that get it.
+    noisy = tf.where(random_choice(tf.shape(image)[0], seed, config))
+    shape = tf.concat([tf.shape(noisy)[:1], tf.shape(image)[1:]], axis=0)
+    noise = tf.random.stateless_normal(shape, seed, stddev=config.noise_std)
+    return tf.tensor_scatter_nd_add(image, noisy, noise)
 
 
-def _applied(
-    amount: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+def random_choice(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tf.Tensor:
-    """Sets the amounts (b,) of slices that go without to 0: (b, 1, 1, 1)."""
-    chance = tf.random.stateless_uniform(
-        tf.shape(amount), tf.random.fold_in(seed, 1)
-    )
-    applied = tf.where(chance < config.probability, amount, 0.0)
-    return applied[:, None, None, None]
+    """Draws which of `count` slices get a change: (count,) bool."""
+    chances = tf.random.stateless_uniform((count,), tf.random.fold_in(seed, 1))
+    return chances < config.probability
 
 
 def _sign(flipped: tf.Tensor) -> tf.Tensor:

@@ -99,7 +99,10 @@ def random_positions(
     )
     applied = (draws[:, 1] + 1) / 2 < config.probability
     length = tf.cast(depth, tf.float32)
-    shift = draws[:, 0] * config.translation * length
+    share = config.translation_z
+    if share is None:
+        share = config.translation
+    shift = draws[:, 0] * share * length
     shift = tf.where(applied, shift, 0.0)
     centre = (length - 1) / 2
     places = tf.range(length)[None] - centre - shift[:, None]

@@ -8,6 +8,7 @@ processes make it, and a training may go on with another number of them.
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,9 +18,7 @@ from wmh_keras.process_group import ProcessGroup
 # do without work that another one does too, and cost all of them time.
 _CHUNKS = 8
 
-Augment = Callable[
-    [tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]
-]
+Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[Any, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +76,18 @@ class BatchShare:
         mask: tf.Tensor,
         seed: tf.Tensor,
         augment: Augment,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[Any, ...]:
         """Augments chunk by chunk and returns what is of this process.
 
         Args:
           image: (b, …), the needed examples.
           mask: Likewise.
           seed: (2,), of the whole batch.
-          augment: Gets image, mask and seed of a chunk.
+          augment: Gets image, mask and seed of a chunk; gives tensors, or
+            what holds tensors, with the chunk's examples along the first axis.
 
         Returns:
-          Image and mask of the examples from `first` to `stop`.
+          The same of the examples from `first` to `stop`.
         """
         size = self.chunk_size
         parts = [
@@ -101,8 +101,9 @@ class BatchShare:
         own = slice(
             self.first - self.needed.start, self.stop - self.needed.start
         )
-        images, masks = zip(*parts, strict=True)
-        return tf.concat(images, 0)[own], tf.concat(masks, 0)[own]
+        return tf.nest.map_structure(
+            lambda *pieces: tf.concat(pieces, 0)[own], *parts
+        )
 
 
 def share_of(global_batch_size: int, group: ProcessGroup) -> BatchShare:

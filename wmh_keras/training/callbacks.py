@@ -31,6 +31,7 @@ HISTORY_COLUMNS = (
     "learning_rate",
     "seconds",
     "images_per_second",
+    "data_wait_share",
 )
 
 # Reading a loss waits for the device, so not every step is looked at.

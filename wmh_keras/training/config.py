@@ -11,6 +11,7 @@ from wmh_keras.training.flag_fields import check_field, flag, format_value
 
 DTYPES = ("float32", "mixed_bfloat16")
 OTHER_PATHOLOGY = ("ignore", "background")
+AUGMENT_ON = ("host", "device")
 LOSSES = ("cross_entropy", "dice", "cross_entropy_dice", "focal_tversky")
 
 # May differ when a training goes on: how far to go, and where the files lie
@@ -181,6 +182,14 @@ class TrainingConfig:
         "scaling, translation and noise, each drawn by itself.",
         highest=1,
     )
+    augment_on: str = flag(
+        "host",
+        "Where pixels are changed: host, on the CPU's cores while the device "
+        "fits; or device, in the training step, where the cores do not keep "
+        "up with accelerators. The changes are the same, but for the values "
+        "of the noise.",
+        choices=AUGMENT_ON,
+    )
 
     threshold: float = flag(
         0.5,
@@ -217,6 +226,11 @@ class TrainingConfig:
             raise UsageError(
                 "--patch_size: expected height,width or depth,height,width, "
                 f"received {format_value(self.patch_size)}"
+            )
+        if len(self.patch_size) == 3 and self.augment_on == "device":
+            raise UsageError(
+                "--augment_on: expected host for 3-D patches, which are "
+                "augmented there only, received device"
             )
         for field in dataclasses.fields(self):
             is_set = getattr(self, field.name) != field.default

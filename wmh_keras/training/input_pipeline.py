@@ -13,8 +13,8 @@ time, decoding and augmenting, is divided.
 """
 
 import dataclasses
-import functools
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,6 +22,10 @@ from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
 from wmh_keras.training.batch_share import BatchShare
+from wmh_keras.training.device_augmentation import (
+    DeviceAugmentation,
+    draw_changes,
+)
 
 # Undecoded slices that wait to be shuffled. Files are read in another order in
 # each pass and lie on disk shuffled, so the buffer need not hold them all.
@@ -40,6 +44,8 @@ class TrainingStream:
       seed: Of the order and the augmentation.
       augmentation: What is changed at random.
       share: The part of a batch that is made here; by default all of it.
+      augment_on: "host" changes the batches; "device" leaves that to
+        `device_augmentation` and adds the changes to each.
     """
 
     data: PreparedData
@@ -48,10 +54,19 @@ class TrainingStream:
     seed: int
     augmentation: AugmentationConfig
     share: BatchShare | None = None
+    augment_on: str = "host"
 
     @property
     def _share(self) -> BatchShare:
         return self.share or BatchShare(self.global_batch_size)
+
+    @property
+    def device_augmentation(self) -> DeviceAugmentation | None:
+        """What is left for the device to do; None where that is nothing."""
+        if self.augment_on == "host":
+            return None
+        side = self.data.preprocess_config.side
+        return DeviceAugmentation(self.augmentation, (side, side))
 
     @property
     def batches_per_pass(self) -> int:
@@ -77,7 +92,8 @@ class TrainingStream:
 
         Returns:
           Elements (image (b, h, w, c) float32, mask (b, h, w, 1) float32
-          with the labels 0, 1, 2); every batch is full, and b the share's.
+          with the labels 0, 1, 2); every batch is full, and b the share's. To
+          be augmented on the device: (image float16, mask uint8, changes).
         """
         per_pass = self.batches_per_pass
         passes = tf.data.Dataset.range(first // per_pass, -(-last // per_pass))
@@ -134,13 +150,26 @@ class TrainingStream:
 
     def _prepare_batch(
         self, number: tf.Tensor, place: tf.Tensor, batch: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[Any, ...]:
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
-        image, mask = self._share.augment(
-            tf.cast(batch["image"], tf.float32),
+        return self._share.augment(
+            batch["image"],
             batch["mask"],
             tf.random.fold_in(seed, place + 1),
-            functools.partial(augment, config=self.augmentation),
+            self._augment,
+        )
+
+    def _augment(
+        self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[Any, ...]:
+        if self.augment_on == "device":
+            shape = tf.shape(image)
+            changes = draw_changes(
+                shape[0], shape[1:3], seed, self.augmentation
+            )
+            return image, mask[..., None], changes
+        image, mask = augment(
+            tf.cast(image, tf.float32), mask, seed, self.augmentation
         )
         return image, tf.cast(mask, tf.float32)[..., None]
 

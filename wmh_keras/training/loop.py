@@ -18,6 +18,8 @@ from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import assembly, callbacks, initial_model, patch_store
 from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.device_augmentation import augment_in_step
+from wmh_keras.training.device_idle import DeviceIdle, UnreadLogs
 from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
@@ -151,19 +153,30 @@ class _Run:
             global_batch_size=self.config.global_batch_size,
             description=description,
         )
+        idle = DeviceIdle()
+        if self.stream.device_augmentation is not None:
+            augment_in_step(model, self.stream.device_augmentation)
+        batches = self.stream.batches(
+            self.first_epoch * steps, self.config.epochs * steps
+        )
         model.fit(
-            self.stream.batches(
-                self.first_epoch * steps, self.config.epochs * steps
-            ),
+            idle.watch(batches),
             initial_epoch=self.first_epoch,
             epochs=self.config.epochs,
             steps_per_epoch=steps,
             verbose=0,
             shuffle=False,
-            callbacks=[
-                *self._callbacks(model, validation, steps),
-                *([progress] if self.group.is_first else []),
-            ],
+            callbacks=UnreadLogs(
+                [
+                    idle,
+                    *self._callbacks(model, validation, steps),
+                    *([progress] if self.group.is_first else []),
+                ],
+                add_history=True,  # fit returns it
+                model=model,
+                epochs=self.config.epochs,
+                steps=steps,
+            ),
         )
 
     def result(self) -> TrainingResult:

@@ -7,14 +7,33 @@ All take labels and logits of slices (b, h, w, 1) or of 3-D patches
 import keras
 from keras import ops
 
-# Labels of a reference: 0 no lesion, 1 WMH, 2 other pathology.
-_WMH, _OTHER_PATHOLOGY = 1.0, 2.0
+from wmh_keras.metrics.labels import OTHER_PATHOLOGY, WMH
+
 _SMOOTHING = 1.0
 _ALPHA, _BETA, _GAMMA = 0.7, 0.3, 4 / 3
 _SMALLEST_DISTANCE = 1e-7
 
 
-class VoxelCrossEntropy(keras.losses.Loss):
+class _BatchLoss(keras.losses.Loss):
+    """A loss that is one number for a whole batch.
+
+    Attributes:
+      ignores_other: Whether voxels of label 2 have weight 0.
+    """
+
+    def __init__(self, other_pathology: str = "ignore") -> None:
+        """Makes the loss.
+
+        Args:
+          other_pathology: "ignore" leaves voxels of label 2 out, "background"
+            takes them for no lesion.
+        """
+        # The mean is taken in `call`, since Keras's own would count all voxels.
+        super().__init__(reduction=None)
+        self.ignores_other = other_pathology == "ignore"
+
+
+class VoxelCrossEntropy(_BatchLoss):
     """Binary cross-entropy of logits, as a mean over the voxels that count.
 
     Over the whole batch: sum of w·(max(x, 0) − x·t + log(1 + exp(−|x|)))
@@ -22,22 +41,6 @@ class VoxelCrossEntropy(keras.losses.Loss):
     label 2 where that is ignored, else 1. A batch without a voxel that counts
     has loss 0.
     """
-
-    def __init__(
-        self,
-        other_pathology: str = "ignore",
-        name: str = "voxel_cross_entropy",
-    ) -> None:
-        """Makes the loss.
-
-        Args:
-          other_pathology: "ignore" leaves voxels of label 2 out, "background"
-            takes them for no lesion.
-          name: Name of the loss.
-        """
-        # The mean is taken here, since Keras's own would count all voxels.
-        super().__init__(name=name, reduction=None)
-        self.ignores_other = other_pathology == "ignore"
 
     def call(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
@@ -52,13 +55,13 @@ class VoxelCrossEntropy(keras.losses.Loss):
           A scalar.
         """
         y_pred = ops.cast(y_pred, "float32")
-        target = ops.cast(ops.equal(y_true, _WMH), y_pred.dtype)
+        target = ops.cast(ops.equal(y_true, WMH), y_pred.dtype)
         weight = _weights(y_true, y_pred.dtype, self.ignores_other)
         losses = ops.binary_crossentropy(target, y_pred, from_logits=True)
         return ops.sum(losses * weight) / ops.maximum(ops.sum(weight), 1.0)
 
 
-class SoftDice(keras.losses.Loss):
+class SoftDice(_BatchLoss):
     """1 − soft Dice of the batch (Milletari et al. 2016).
 
     doi 10.1109/3DV.2016.79, with squares in the denominator as there:
@@ -68,13 +71,6 @@ class SoftDice(keras.losses.Loss):
     The 1, one voxel, makes a batch without lesions count: its loss is 0 where
     nothing is predicted, and nearly 1 where much is.
     """
-
-    def __init__(
-        self, other_pathology: str = "ignore", name: str = "soft_dice"
-    ) -> None:
-        """Makes the loss; see VoxelCrossEntropy for the arguments."""
-        super().__init__(name=name, reduction=None)
-        self.ignores_other = other_pathology == "ignore"
 
     def call(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
@@ -86,17 +82,15 @@ class SoftDice(keras.losses.Loss):
         return 1.0 - (2.0 * both + _SMOOTHING) / (either + _SMOOTHING)
 
 
-class CrossEntropyAndDice(keras.losses.Loss):
+class CrossEntropyAndDice(_BatchLoss):
     """VoxelCrossEntropy + SoftDice, weighted equally (Isensee et al. 2021).
 
     doi 10.1038/s41592-020-01008-z (nnU-Net). Defined where both are.
     """
 
-    def __init__(
-        self, other_pathology: str = "ignore", name: str = "cross_entropy_dice"
-    ) -> None:
-        """Makes the loss; see VoxelCrossEntropy for the arguments."""
-        super().__init__(name=name, reduction=None)
+    def __init__(self, other_pathology: str = "ignore") -> None:
+        """Makes the loss of both parts."""
+        super().__init__(other_pathology)
         self._parts = (
             VoxelCrossEntropy(other_pathology),
             SoftDice(other_pathology),
@@ -109,7 +103,7 @@ class CrossEntropyAndDice(keras.losses.Loss):
         return sum(part.call(y_true, y_pred) for part in self._parts)
 
 
-class FocalTversky(keras.losses.Loss):
+class FocalTversky(_BatchLoss):
     """Focal Tversky loss of the batch (Abraham and Khan 2019).
 
     doi 10.1109/ISBI.2019.8759329: (1 − T)^(1/γ), with the Tversky index
@@ -118,13 +112,6 @@ class FocalTversky(keras.losses.Loss):
     α = 0.7, β = 0.3, γ = 4/3: what is missed costs more than what is too
     much. p, t, w and the batch without lesions are as in SoftDice.
     """
-
-    def __init__(
-        self, other_pathology: str = "ignore", name: str = "focal_tversky"
-    ) -> None:
-        """Makes the loss; see VoxelCrossEntropy for the arguments."""
-        super().__init__(name=name, reduction=None)
-        self.ignores_other = other_pathology == "ignore"
 
     def call(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
@@ -209,7 +196,7 @@ def _binarise(
     y_true: keras.KerasTensor, y_pred: keras.KerasTensor
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
     """Returns reference, prediction at probability 0.5, weight: float32."""
-    reference = ops.cast(ops.equal(y_true, _WMH), "float32")
+    reference = ops.cast(ops.equal(y_true, WMH), "float32")
     prediction = ops.cast(ops.greater_equal(y_pred, 0.0), "float32")
     return reference, prediction, _weights(y_true, "float32", True)
 
@@ -218,7 +205,7 @@ def _soft(
     y_true: keras.KerasTensor, y_pred: keras.KerasTensor, ignores_other: bool
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
     """Returns reference, probability, weight: float32."""
-    reference = ops.cast(ops.equal(y_true, _WMH), "float32")
+    reference = ops.cast(ops.equal(y_true, WMH), "float32")
     probability = ops.sigmoid(ops.cast(y_pred, "float32"))
     return reference, probability, _weights(y_true, "float32", ignores_other)
 
@@ -228,4 +215,4 @@ def _weights(
 ) -> keras.KerasTensor:
     if not ignores_other:
         return ops.ones_like(y_true, dtype=dtype)
-    return ops.cast(ops.not_equal(y_true, _OTHER_PATHOLOGY), dtype)
+    return ops.cast(ops.not_equal(y_true, OTHER_PATHOLOGY), dtype)

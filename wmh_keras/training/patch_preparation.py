@@ -13,10 +13,9 @@ from data_prep.intensity import background_value
 from data_prep.preprocess import PreparedVolume, volume_to_slices
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.metrics.labels import WMH
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
-
-_WMH = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _write_volume(
     """Appends a volume; returns how many lesion voxels it has."""
     images.write(prepared.slices.astype(np.float16).tobytes())
     masks.write(prepared.mask.astype(np.uint8).tobytes())
-    voxels = np.flatnonzero(prepared.mask == _WMH).astype(np.uint32)
+    voxels = np.flatnonzero(prepared.mask == WMH).astype(np.uint32)
     lesions.write(voxels.tobytes())
     return len(voxels)
 

@@ -4,11 +4,12 @@
       images.bin    float16, slice after slice of all volumes
       masks.bin     uint8, likewise
       lesions.bin   uint32, where in its volume each lesion voxel lies
-      index.json    which volume lies where, and the data it was made of
+      index.json    which volume lies where, the data it was made of, and the
+                    SHA-256 of the files
 
 Made once from the `volumes` data set, through the same preparation as every
 slice. The files are mapped into memory, so what the trainer holds does not
-grow with the data: 3 bytes a voxel and channel are on disk meanwhile.
+grow with the data: on disk are meanwhile 2 bytes a voxel and channel, and 1.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ import numpy as np
 
 from data_prep import files
 from data_prep.errors import UserError
+from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.training.patch_preparation import (
     IMAGES,
@@ -149,14 +151,14 @@ def open_patch_store(
         content = {
             "format": _FORMAT,
             "fingerprint": fingerprint,
-            "sizes": _sizes(temporary),
+            "sha256": _digests(temporary),
             "places": [dataclasses.asdict(place) for place in places],
         }
         files.write_json(temporary / _INDEX, content)
         os.rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return _open(folder, data, fingerprint)
+    return _store(folder, data, places)
 
 
 def remove_patch_store(folder: Path) -> None:
@@ -173,7 +175,7 @@ def _open(
         is_same = (
             content["format"] == _FORMAT
             and content["fingerprint"] == fingerprint
-            and content["sizes"] == _sizes(folder)
+            and content["sha256"] == _digests(folder)
         )
         places = tuple(
             StoredPlace(**{**place, "fill": tuple(place["fill"])})
@@ -181,11 +183,20 @@ def _open(
         )
     except (UserError, OSError, KeyError, TypeError):
         return None  # it is made anew
+    return _store(folder, data, places) if is_same else None
+
+
+def _store(
+    folder: Path, data: PreparedData, places: Sequence[StoredPlace]
+) -> PatchStore:
     config = data.preprocess_config
-    store = PatchStore(folder, config.side, len(config.channels), places)
-    return store if is_same else None
+    return PatchStore(folder, config.side, len(config.channels), tuple(places))
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    names = (IMAGES, MASKS, LESIONS)
-    return {name: (folder / name).stat().st_size for name in names}
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files: a crash may leave the right size full of zeros."""
+    names = (MASKS, LESIONS, IMAGES)
+    return {
+        name: files.sha256_of(folder / name)
+        for name in progress(names, "checking patches", unit="file")
+    }

@@ -8,9 +8,9 @@ on sees exactly the patches that it would have seen.
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,10 @@ from wmh_keras.datasets import VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
 from wmh_keras.training.augmentation_3d import augment_3d
 from wmh_keras.training.batch_share import BatchShare
+from wmh_keras.training.device_augmentation import (
+    DeviceAugmentation,
+    draw_changes,
+)
 from wmh_keras.training.patch_store import PatchStore
 
 # Apart from each other: draws of the order, and of the places.
@@ -43,6 +47,8 @@ class PatchStream:
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
       share: The part of a batch that is made here; by default all of it.
+      augment_on: "host" changes the batches; "device", for 2-D patches,
+        leaves that to `device_augmentation` and adds the changes to each.
     """
 
     store: PatchStore
@@ -54,10 +60,20 @@ class PatchStream:
     patch_shift: float
     augmentation: AugmentationConfig
     share: BatchShare | None = None
+    augment_on: str = "host"
 
     @property
     def _share(self) -> BatchShare:
         return self.share or BatchShare(self.global_batch_size)
+
+    @property
+    def device_augmentation(self) -> DeviceAugmentation | None:
+        """What is left for the device to do; None where that is nothing."""
+        if self.augment_on == "host":
+            return None
+        margins = _margins(self._shape, self.augmentation)
+        config = _for_margins(self.augmentation, self._shape, margins)
+        return DeviceAugmentation(config, tuple(self.patch_size))
 
     @property
     def batches_per_pass(self) -> int:
@@ -75,7 +91,9 @@ class PatchStream:
         Returns:
           Elements (image (b, …, c) float32, mask (b, …, 1) float32 with the
           labels 0, 1, 2), where … are the sides of a patch and b is that of
-          the share.
+          the share. To be augmented on the device: (image float32, mask
+          uint8, changes), of patches that are larger by what is cut off
+          there.
         """
         return (
             tf.data.Dataset.range(first, last)
@@ -139,7 +157,7 @@ class PatchStream:
             masks.append(mask)
         return np.stack(images).astype(np.float32), np.stack(masks)
 
-    def _make_batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _make_batch(self, step: tf.Tensor) -> tuple[Any, ...]:
         image, mask = tf.numpy_function(
             self._read_batch, [step], (tf.float32, tf.uint8), stateful=False
         )
@@ -151,16 +169,23 @@ class PatchStream:
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
+        return self._share.augment(image, mask, seed, self._augment)
+
+    def _augment(
+        self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[Any, ...]:
+        """Changes patches and cuts off what was read beyond them."""
+        margins = _margins(self._shape, self.augmentation)
         config = _for_margins(self.augmentation, self._shape, margins)
-        image, mask = self._share.augment(
-            image,
-            mask,
-            seed,
-            functools.partial(
-                augment_3d if len(self.patch_size) == 3 else _augment_2d,
-                config=config,
-            ),
-        )
+        if self.augment_on == "device":
+            shape = tf.shape(image)
+            changes = draw_changes(shape[0], shape[2:4], seed, config)
+            return image[:, 0], mask[:, 0, ..., None], changes
+        if len(self.patch_size) == 3:
+            image, mask = augment_3d(image, mask, seed, config)
+        else:
+            image, mask = augment(image[:, 0], mask[:, 0], seed, config)
+            image, mask = image[:, None], mask[:, None]
         z, y, x = (
             slice(margin, margin + length)
             for margin, length in zip(margins, self._shape, strict=True)
@@ -171,17 +196,6 @@ class PatchStream:
             tf.reshape(image, (*shape, self.store.channels)),
             tf.reshape(tf.cast(mask, tf.float32), (*shape, 1)),
         )
-
-
-def _augment_2d(
-    image: tf.Tensor,
-    mask: tf.Tensor,
-    seed: tf.Tensor,
-    config: AugmentationConfig,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Augments patches that are one slice deep."""
-    image, mask = augment(image[:, 0], mask[:, 0], seed, config)
-    return image[:, None], mask[:, None]
 
 
 def _place_in_patch(
@@ -231,5 +245,10 @@ def _for_margins(
     config: AugmentationConfig, shape: Sequence[int], margins: Sequence[int]
 ) -> AugmentationConfig:
     """Keeps the translation a share of the patch, not of what is read."""
-    share = shape[1] / (shape[1] + 2 * margins[1])
-    return dataclasses.replace(config, translation=config.translation * share)
+    along_z, in_plane, _ = (
+        config.translation * length / (length + 2 * margin)
+        for length, margin in zip(shape, margins, strict=True)
+    )
+    return dataclasses.replace(
+        config, translation=in_plane, translation_z=along_z
+    )

@@ -95,6 +95,7 @@ class Progress(keras.callbacks.Callback):
         parts = [
             *_format_scores(logs, scores),
             *(f"{v:.3g} images/s" for v in _values(logs, "images_per_second")),
+            *(f"{v:.0%} idle" for v in _values(logs, "data_wait_share")),
             f"ETA {self._eta(time.perf_counter())}",
         ]
         self._show(" · ".join(parts), stays=True)

@@ -16,7 +16,7 @@ def choose_records(
 
     Raises:
       UserError: Unknown splits or subjects, volumes without a reference, no
-        volumes, or a subject in both.
+        volumes, no lesion in any, or a subject in both.
     """
     training = _select(data, config.train_split, config.train_subjects)
     validation = _select(
@@ -28,7 +28,30 @@ def choose_records(
             f"{len(both)} subjects would be both fitted and validated on: "
             f"{', '.join(sorted(both)[:10])}; change the splits or the lists"
         )
+    check_lesions(training, validation)
     return training, validation
+
+
+def check_lesions(
+    training: Sequence[VolumeRecord], validation: Sequence[VolumeRecord]
+) -> None:
+    """Checks that there is something to learn, and to choose a model by.
+
+    Without a lesion the Dice is 1 where nothing is predicted: the emptiest
+    model would be the best.
+
+    Raises:
+      UserError: All references to fit, or to validate on, are empty.
+    """
+    for records, purpose in ((training, "fit"), (validation, "validate on")):
+        if all(record.num_lesions == 0 for record in records):
+            named = ", ".join(record.volume_id for record in records[:5])
+            raise UserError(
+                f"none of the {len(records)} volumes to {purpose} has a lesion "
+                f"(label 1) in its reference ({named}); choose other splits or "
+                "subjects, or see whether their masks were prepared rightly "
+                "(wmh-prepare --mask_value)"
+            )
 
 
 def data_fingerprint(
@@ -49,16 +72,25 @@ def data_fingerprint(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def select_labelled(data: PreparedData, split: str) -> list[VolumeRecord]:
+    """Chooses the volumes of a split, or of several joined by "+".
+
+    Raises:
+      UserError: An unknown split, or volumes without a reference.
+    """
+    records = data.select(split)
+    unlabelled = [r.volume_id for r in records if not r.has_mask]
+    if unlabelled:
+        raise UserError(
+            f"split {split}: {len(unlabelled)} volumes in {data.data_dir} "
+            f"have no reference: {', '.join(unlabelled[:5])}"
+        )
+    return records
+
+
 def _select(
     data: PreparedData, split: str, list_file: str
 ) -> list[VolumeRecord]:
     if list_file:
         return data.select(subjects=read_subjects(list_file))
-    records = data.select(split)
-    unlabelled = [r.volume_id for r in records if not r.has_mask]
-    if unlabelled:
-        raise UserError(
-            f"split {split}: {len(unlabelled)} volumes have no reference: "
-            f"{', '.join(unlabelled[:5])}"
-        )
-    return records
+    return select_labelled(data, split)

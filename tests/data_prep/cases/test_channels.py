@@ -182,6 +182,19 @@ def test_one_file_needs_its_images_named(tmp_path):
         find_images(tmp_path, channels=CHANNELS, images={"t1": t1})
 
 
+def test_flair_and_t1_the_wrong_way_round(tmp_path):
+    touch(tmp_path, "p1_FLAIR.nii", "p1_T1w.nii", "p1.nii")
+    flair, t1 = tmp_path / "p1_FLAIR.nii", tmp_path / "p1_T1w.nii"
+    with pytest.raises(UserError, match="the other way round"):
+        find_images(t1, channels=CHANNELS, images={"t1": flair})
+    warnings = []
+    find_images(t1, warn=warnings.append)
+    assert warnings == [f"{t1}: taken for the FLAIR, though its name says T1"]
+    for name in (flair, tmp_path / "p1.nii"):
+        find_images(name, warn=warnings.append)
+    assert len(warnings) == 1
+
+
 @pytest.mark.parametrize("find", [find_cases, find_images])
 @pytest.mark.parametrize("where", ["", "p1"])
 def test_dicom_is_told_to_be_converted_first(tmp_path, find, where):

@@ -16,6 +16,7 @@ from data_prep.checks import (
     checking,
     format_problems,
 )
+from data_prep.checks.volume_facts import voxel_profile
 from data_prep.preprocess import PreprocessConfig
 
 SHAPE = (8, 8, 4)
@@ -131,7 +132,7 @@ def test_every_problem_of_a_further_image_names_file_and_role(tmp_path):
         (noise(9), moved, "t1: on another grid: its affine differs"),
         (odd, AFFINE, "t1: 1 voxels are NaN"),
         (np.ones(SHAPE), AFFINE, "t1: expected an image, received the same"),
-        (noise(0), AFFINE, "t1: the same voxels as the FLAIR"),
+        (noise(0), AFFINE, "t1: has the same voxels as the FLAIR"),
     ):
         case = with_t1(tmp_path, data, affine)
         file, reason = only_problem(case, preprocess=WITH_T1)
@@ -473,3 +474,17 @@ def test_real_data_is_good(realdata_dir):
     assert all_problems(checks) == []
     assert all(check.warnings == () for check in checks)
     assert all(6 < check.facts.slice_spacing_mm < 9 for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale"),
+    [(0, 300, 1), (-700, 90, 1), (0, 65000, 1), (0, 99, 0.25), (0, 2**24, 1)],
+)
+def test_profile_of_whole_numbers_and_others(low, high, scale):
+    random = np.random.default_rng(0)
+    whole = random.integers(low, high, (20, 16, 9)).astype(np.float32)
+    data = whole * np.float32(scale)
+    ordered = np.sort(data.astype(np.float64).ravel())
+    parts = [part.mean() for part in np.split(ordered, range(45, 2880, 45))]
+    expected = (np.array(parts) - ordered.mean()) / ordered.std()
+    np.testing.assert_allclose(voxel_profile(data), expected, atol=1e-6)

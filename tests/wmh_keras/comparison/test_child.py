@@ -54,7 +54,8 @@ def test_a_killed_program_is_told_of(make_step):
     assert ending.message == "was killed (SIGKILL, as when memory runs out)"
 
 
-def test_ctrl_c_reaches_it_once_and_it_may_finish(make_step, capfd):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_reaches_it_once_and_it_may_finish(make_step, capfd, name):
     step = make_step(
         "import sys, time\n"
         "print('begun', flush=True)\n"
@@ -69,12 +70,13 @@ def test_ctrl_c_reaches_it_once_and_it_may_finish(make_step, capfd):
     def press():
         while not step.log.exists() or "begun" not in step.log.read_text():
             threading.Event().wait(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), getattr(signal, name))
 
     threading.Thread(target=press).start()
     with pytest.raises(KeyboardInterrupt):
         run_child(step)
     assert "put away" in step.log.read_text()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -9,9 +10,11 @@ import threading
 
 import pytest
 
-from data_prep.files import read_csv
+from data_prep.errors import UserError
+from data_prep.files import read_csv, write_json
+from data_prep.preprocess import PreprocessConfig
 from wmh_keras import compare as program
-from wmh_keras.comparison import child
+from wmh_keras.comparison import child, results_table
 from wmh_keras.comparison.plan import make_plan
 from wmh_keras.comparison.request import (
     ComparisonRequest,
@@ -21,6 +24,8 @@ from wmh_keras.comparison.request import (
 from wmh_keras.comparison.run import compare
 from wmh_keras.comparison.step import Ending
 from wmh_keras.evaluate import cli as evaluate
+from wmh_keras.evaluation.read_results import read_evaluation
+from wmh_keras.model_info import Member, ModelInfo, subject_digest
 
 STEPS = [
     "train narrow",
@@ -342,6 +347,28 @@ def test_folds(folded, tmp_path):
     assert row.validation_dice == pytest.approx(sum(dice) / 2)
 
 
+def test_subjects_that_were_left_out_count_in_no_fold(folded, monkeypatch):
+    """As with --evaluate_flags=--skip_invalid."""
+    request, *_ = folded
+    (plan,) = make_plan(request).recipes
+    places = Places(request.workdir)
+    first, second = (training.fold.test for training in plan.trainings)
+
+    def read_less(folder):
+        found = read_evaluation(folder)
+        kept = [v for v in found.volumes if v.key.subject_id in first[1:]]
+        return dataclasses.replace(found, volumes=tuple(kept))
+
+    dice = read_evaluation(places.evaluation("narrow")).by_subject("dice")
+    monkeypatch.setattr(results_table, "read_evaluation", read_less)
+    one, other = results_table.make_fold_rows(plan, places)
+    assert one.n == len(first) - 1
+    mean = sum(dice[s] for s in first[1:]) / one.n
+    assert one.out_of_fold_dice == pytest.approx(mean)
+    assert (other.n, other.out_of_fold_dice) == (0, None)
+    assert second
+
+
 def test_folds_are_done_once(folded, in_process):
     request, *_ = folded
     assert states_of(request) == ["done", "done", "done", "to do"]
@@ -378,6 +405,62 @@ def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
     )
     assert code == 2
     assert "--split: the table" in capsys.readouterr().err
+
+
+def save_info(folder, subjects):
+    """A model folder of which only what it has seen will be read."""
+    folder.mkdir(parents=True)
+    (folder / "member_0.weights.h5").write_bytes(b"")
+    info = ModelInfo(
+        network="unet",
+        network_arguments={},
+        preprocess=PreprocessConfig(side=32),
+        seen_subjects=tuple(map(subject_digest, subjects)),
+        members=(Member("member_0.weights.h5"),),
+        files={"member_0.weights.h5": hashlib.sha256(b"").hexdigest()},
+    )
+    write_json(folder / "model.json", info.to_json())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("folds", "seen", "place"),
+    [
+        (None, "f", "of --test_split=test"),
+        (CrossValidation(2), "b", "that fold_"),
+    ],
+)
+def test_initial_models_have_not_seen_the_test_subjects(
+    request_of, tmp_path, folds, seen, place
+):
+    def with_initial(folder):
+        return dataclasses.replace(
+            request_of,
+            workdir=tmp_path / "work",
+            train_flags=(f"--init_model={folder}",),
+            cross_validation=folds,
+        )
+
+    folder = save_info(tmp_path / "other", ("nobody", seen))
+    with pytest.raises(UserError, match="no model has seen") as raised:
+        make_plan(with_initial(folder))
+    message = f"recipe narrow: --init_model={folder} has seen 1 subjects "
+    assert str(raised.value).startswith(message + place)
+    assert f": {seen};" in str(raised.value)
+    make_plan(with_initial(save_info(tmp_path / "none", ("nobody",))))
+    with pytest.raises(UserError, match="absent: no model there"):
+        make_plan(with_initial(tmp_path / "absent"))
+    assert not (tmp_path / "work").exists()
+
+
+def test_recipes_do_not_fit_the_test_subjects(request_of, tmp_path):
+    request = dataclasses.replace(
+        request_of,
+        workdir=tmp_path / "work",
+        train_flags=("--validation_split=test",),
+    )
+    with pytest.raises(UserError, match="fits or validates on 2 subjects of"):
+        make_plan(request)
 
 
 @pytest.mark.parametrize(

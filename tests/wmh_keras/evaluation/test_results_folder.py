@@ -8,13 +8,10 @@ import pytest
 from data_prep.errors import UserError
 from wmh_keras.evaluation import layout
 from wmh_keras.evaluation.cohort import summarize_cohort
+from wmh_keras.evaluation.earlier_results import check_place
 from wmh_keras.evaluation.problems import Outcome, Problem
 from wmh_keras.evaluation.results import COLUMNS
-from wmh_keras.evaluation.results_folder import (
-    check_place,
-    staging_folder,
-    write_results,
-)
+from wmh_keras.evaluation.results_folder import staging_folder, write_results
 from wmh_keras.evaluation.rules import Rules
 
 EVALUATED = {

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from data_prep.preprocess import PreprocessConfig
+from wmh_keras.inference.compiled import keras_network
 from wmh_keras.inference.flips import FLIPS, FlipPredictor
 from wmh_keras.inference.predictor import make_predictor
 
@@ -76,9 +77,9 @@ def edge_model(rank, make_patch_model):
 
 @pytest.mark.parametrize("rank", [2, 3])
 def test_networks_of_either_kind_are_flipped(rank, make_patch_model):
-    model = edge_model(rank, make_patch_model)
+    network = keras_network(edge_model(rank, make_patch_model))
     plain, flipped = (
-        make_predictor(model, CONFIG, batch_size=2, flips=flips)
+        make_predictor(network, CONFIG, batch_size=2, flips=flips)
         for flips in ("none", "left_right")
     )
     mirrored = plain(SLICES[:, :, ::-1])[:, :, ::-1]
@@ -96,4 +97,4 @@ def test_a_network_of_another_rank():
     image = keras.Input((12, 1))
     model = keras.Model(image, keras.layers.Dense(1)(image))
     with pytest.raises(ValueError, match="slices"):
-        make_predictor(model, CONFIG, batch_size=1)
+        make_predictor(keras_network(model), CONFIG, batch_size=1)

@@ -5,7 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from wmh_keras.inference import tiles
+from wmh_keras.inference.compiled import keras_network
+from wmh_keras.inference.network import Network
 from wmh_keras.inference.tiles import TilePredictor, gaussian, tile_starts
 
 PATCH = (4, 8, 8)
@@ -29,7 +30,9 @@ def model(make_patch_model):
 
 def predict(model, slices, batch_tiles=3, padding="zero", on_progress=None):
     predictor = TilePredictor(
-        model, batch_voxels=batch_tiles * int(np.prod(PATCH)), padding=padding
+        keras_network(model),
+        batch_voxels=batch_tiles * int(np.prod(PATCH)),
+        padding=padding,
     )
     assert predictor.batch_size == batch_tiles
     return predictor(slices, on_progress)
@@ -102,7 +105,9 @@ def test_far_from_the_rim_of_a_large_patch_the_network_is_unchanged(
     model = make_patch_model(patch, KERNEL)
     whole = make_patch_model((24, 24, 24), KERNEL)
     slices = volume(24, 24, 24)
-    predictor = TilePredictor(model, batch_voxels=1, padding="zero")
+    predictor = TilePredictor(
+        keras_network(model), batch_voxels=1, padding="zero"
+    )
     direct = sigmoid(np.asarray(whole(slices[None], training=False)))
     difference = abs(predictor(slices) - direct[0, ..., 0])
     assert difference.max() < 0.01
@@ -120,7 +125,9 @@ def test_one_shape_is_compiled_for_all_volumes(make_patch_model):
     image = keras.Input((*PATCH, 1))
     traced = keras.Model(image, Trace()(image))
     predictor = TilePredictor(
-        traced, batch_voxels=2 * int(np.prod(PATCH)), padding="zero"
+        keras_network(traced),
+        batch_voxels=2 * int(np.prod(PATCH)),
+        padding="zero",
     )
     traces.clear()
     for shape in ((1, 5, 30), (40, 8, 8), (6, 20, 20)):
@@ -176,15 +183,14 @@ def test_starts_by_hand():
     assert tile_starts(3, 8) == [-2]
 
 
-def test_thousands_of_slices_need_no_more_memory(make_patch_model, monkeypatch):
-    monkeypatch.setattr(
-        tiles,
-        "compile_probability",
-        lambda model: lambda batch: np.full(batch.shape[:-1], 0.25, np.float32),
+def test_thousands_of_slices_need_no_more_memory():
+    network = Network(
+        (None, *PATCH, 1),
+        lambda batch: np.full(batch.shape[:-1], 0.25, np.float32),
+        engine="none",
     )
-    model = make_patch_model(PATCH, KERNEL)
     predictor = TilePredictor(
-        model, batch_voxels=4 * int(np.prod(PATCH)), padding="zero"
+        network, batch_voxels=4 * int(np.prod(PATCH)), padding="zero"
     )
     beyond = []
     for depth in (50, 3000):
@@ -221,7 +227,7 @@ def test_a_voxel_that_is_no_number_stays_one(model):
 def test_bad_input(model, make_patch_model):
     with pytest.raises(ValueError, match="fixed shape"):
         TilePredictor(
-            make_patch_model((None, 8, 8), KERNEL),
+            keras_network(make_patch_model((None, 8, 8), KERNEL)),
             batch_voxels=1,
             padding="zero",
         )

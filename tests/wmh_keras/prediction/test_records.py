@@ -127,3 +127,26 @@ def test_identity_is_that_of_the_results():
         {"preprocess": PreprocessConfig(side=32, padding="background")},
     ):
         assert model_identity(dataclasses.replace(info, **change)) != name
+
+
+@pytest.mark.parametrize(
+    ("row", "precision", "is_done"),
+    [
+        ({"precision": "bf16"}, None, True),
+        ({"precision": "bf16"}, "bf16", True),
+        ({"precision": "bf16"}, "fp32", False),
+        ({}, "fp32", True),
+        ({}, "bf16", False),
+    ],
+)
+def test_a_precision_that_is_asked_for_has_to_be_that_of_the_result(
+    job, row, precision, is_done
+):
+    finish(job, row=row)
+    if is_done:
+        assert check_earlier(
+            [job], SETTINGS, overwrite=False, precision=precision
+        ) == ([], [job])
+        return
+    with pytest.raises(UserError, match=f"this run has {precision}"):
+        check_earlier([job], SETTINGS, overwrite=False, precision=precision)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from wmh_keras.training.augmentation import (
     AugmentationConfig,
     augment,
+    project,
     random_matrices,
     transform,
 )
@@ -233,6 +234,38 @@ def test_image_and_mask_move_together_and_labels_stay():
     difference = np.abs(new_image[..., 0] - new_mask)
     assert difference.max() <= 1.5
     assert (difference > 0.5 + 1e-3).mean() < 0.01
+
+
+@pytest.mark.parametrize("labelled", [(), (1, 4), range(6)])
+def test_masks_without_a_label_stay_empty_and_others_move(labelled):
+    image, mask = make_batch()
+    empty = [i for i in range(6) if i not in labelled]
+    mask[empty] = 0
+    matrices = matrices_of(AugmentationConfig(rotation_degrees=40), 6)
+    _, new_mask = (
+        part.numpy()
+        for part in transform(
+            tf.constant(image), tf.constant(mask), tf.constant(matrices)
+        )
+    )
+    whole = project(mask[..., None], matrices, "NEAREST")[..., 0]
+    assert new_mask.dtype == mask.dtype
+    np.testing.assert_array_equal(new_mask, whole)
+    assert not new_mask[empty].any()
+
+
+def test_slices_without_noise_are_left_alone_to_the_bit():
+    image, mask = make_batch(count=40, side=8)
+    config = AugmentationConfig(noise_std=0.3, probability=0.5)
+    new_image, _ = run(image, mask, config)
+    noise = (new_image - image).reshape(40, -1)
+    noisy = noise.any(axis=1)
+    assert 10 < noisy.sum() < 30
+    assert new_image[~noisy].tobytes() == image[~noisy].tobytes()
+    # Each has noise of its own.
+    correlation = np.corrcoef(noise[noisy]) - np.eye(noisy.sum())
+    assert np.abs(correlation).max() < 0.45
+    assert abs(noise[noisy].std() - 0.3) < 0.02
 
 
 def test_the_seed_decides_everything():

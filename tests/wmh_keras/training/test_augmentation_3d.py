@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -48,6 +50,17 @@ def test_off_is_the_identity_to_the_bit():
     new_image, new_mask = run(image, mask, AugmentationConfig())
     assert new_image.tobytes() == image.tobytes()
     assert new_mask.tobytes() == mask.tobytes()
+
+
+def test_the_translation_along_z_may_be_another():
+    image, mask = make_batch()
+    image[:] = np.arange(5)[None, :, None, None, None]
+    config = AugmentationConfig(translation=0.2, probability=1.0)
+    still, _ = run(image, mask, dataclasses.replace(config, translation_z=0.0))
+    # What is shifted in the plane leaves the middle of such slices as it is.
+    np.testing.assert_allclose(still[:, :, 6, 8], image[:, :, 6, 8], atol=1e-6)
+    moved, _ = run(image, mask, config)
+    assert np.abs(moved - image)[:, 2, 6, 8].max() > 0.5
 
 
 @pytest.mark.parametrize(

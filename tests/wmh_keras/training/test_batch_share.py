@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training.augmentation import AugmentationConfig
@@ -22,7 +23,8 @@ ALL = AugmentationConfig(
 def arrays(stream):
     # From the middle of a pass into the next one.
     return [
-        (image.numpy(), mask.numpy()) for image, mask in stream.batches(1, 4)
+        [tensor.numpy() for tensor in tf.nest.flatten(batch)]
+        for batch in stream.batches(1, 4)
     ]
 
 
@@ -34,7 +36,7 @@ def assert_parts_are_the_whole(make_stream, batch, count):
     ]
     assert {len(part) for part in parts} == {3}
     for step, expected in enumerate(whole):
-        for kind in (0, 1):
+        for kind in range(len(expected)):
             pieces = [part[step][kind] for part in parts]
             assert {len(piece) for piece in pieces} == {batch // count}
             np.testing.assert_array_equal(
@@ -43,26 +45,37 @@ def assert_parts_are_the_whole(make_stream, batch, count):
 
 
 @pytest.mark.parametrize(
-    ("batch", "count"),
+    ("batch", "count", "augment_on"),
     # Chunks of 1 for parts of 2; of 9 for parts of 3, which all make.
-    [(8, 4), (9, 3)],
+    [(8, 4, "host"), (9, 3, "host"), (9, 3, "device")],
 )
-def test_the_parts_of_a_slice_batch_are_the_batch(small_data, batch, count):
+def test_the_parts_of_a_slice_batch_are_the_batch(
+    small_data, batch, count, augment_on
+):
     records = small_data.select("train")
 
     def make(share):
-        return TrainingStream(small_data, records, batch, 5, ALL, share)
+        return TrainingStream(
+            small_data, records, batch, 5, ALL, share, augment_on
+        )
 
     assert_parts_are_the_whole(make, batch, count)
 
 
-@pytest.mark.parametrize("size", [(8, 12), (4, 8, 12)])
-def test_the_parts_of_a_patch_batch_are_the_batch(small_data, tmp_path, size):
+@pytest.mark.parametrize(
+    ("size", "augment_on"),
+    [((8, 12), "host"), ((4, 8, 12), "host"), ((8, 12), "device")],
+)
+def test_the_parts_of_a_patch_batch_are_the_batch(
+    small_data, tmp_path, size, augment_on
+):
     records = small_data.select("train")
     store = open_patch_store(tmp_path / "patches", small_data, records, "key")
 
     def make(share):
-        return PatchStream(store, records, size, 6, 3, 0.5, 0.25, ALL, share)
+        return PatchStream(
+            store, records, size, 6, 3, 0.5, 0.25, ALL, share, augment_on
+        )
 
     assert_parts_are_the_whole(make, 6, 3)
 

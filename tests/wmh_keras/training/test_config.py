@@ -46,6 +46,7 @@ def test_the_defaults_are_the_paper_s():
         ("other_pathology", "lesion"),
         ("backend", "torch"),
         ("dtype", "float16"),
+        ("augment_on", "gpu"),
         ("seed", -1),
     ],
 )
@@ -83,6 +84,12 @@ def test_how_patches_are_drawn_is_refused_for_whole_slices():
         TrainingConfig(patch_shift=0.5)
     config = TrainingConfig(patch_size=(8, 8), patch_shift=0.5)
     assert "--patch_size=8,8" in format_flagfile(config).splitlines()
+
+
+def test_3d_patches_are_augmented_on_the_host_alone():
+    with pytest.raises(UsageError, match="--augment_on: expected host for 3-D"):
+        TrainingConfig(patch_size=(4, 8, 8), augment_on="device")
+    assert TrainingConfig(patch_size=(8, 8), augment_on="device").patch_size
 
 
 def test_a_flag_that_only_one_version_has_is_a_difference():

@@ -1,9 +1,13 @@
+import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep.errors import UserError
+from wmh_keras.training import input_pipeline
 from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 
@@ -118,6 +122,31 @@ def test_the_number_of_batches_is_known(make_stream):
     assert make_stream().batches(3, 10).cardinality() == 7
 
 
+@pytest.mark.parametrize(("room", "slices"), [(7, 7), (1, BATCH), (99, 18)])
+def test_memory_holds_so_many_slices_however_many_there_are(
+    make_stream, monkeypatch, room, slices
+):
+    monkeypatch.setattr(input_pipeline, "SHUFFLE_BYTES", room * 3 * 32**2)
+    stream = make_stream()
+    assert stream._buffer_size() == slices
+    seen = keys_of(stream.batches(0, stream.batches_per_pass))
+    assert len(set(seen)) == 16
+
+
 def test_a_batch_larger_than_the_data_is_explained(make_stream):
     with pytest.raises(UserError, match=r"at most the 18 slices.* 19"):
         make_stream(batch=19).batches(0, 1)
+
+
+def test_the_device_gets_the_same_slices_and_changes(make_stream):
+    config = dataclasses.replace(AUGMENTATION, noise_std=0.0)
+    host = make_stream(augmentation=config)
+    device = dataclasses.replace(host, augment_on="device")
+    assert host.device_augmentation is None
+    pairs = zip(host.batches(2, 6), device.batches(2, 6), strict=True)
+    for (image, mask), batch in pairs:
+        assert [part.dtype for part in batch[:2]] == [tf.float16, tf.uint8]
+        batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+        new_image, new_mask = device.device_augmentation.apply(*batch)
+        np.testing.assert_allclose(new_image, image, atol=1e-4)
+        np.testing.assert_array_equal(new_mask, mask)

@@ -98,6 +98,11 @@ def test_other_data_or_a_damaged_store_is_prepared_anew(
     images.write_bytes(whole[:-2])
     open_patch_store(folder, small_data, records[:2], "two")
     assert images.read_bytes() == whole
+    masks = folder / "masks.bin"
+    labels = masks.read_bytes()
+    masks.write_bytes(bytes(len(labels)))  # as after a crash of the machine
+    open_patch_store(folder, small_data, records[:2], "two")
+    assert masks.read_bytes() == labels
     (folder / "index.json").write_text(json.dumps({"format": 1}))
     again = open_patch_store(folder, small_data, records[:2], "two")
     assert again.places == two.places
@@ -107,7 +112,7 @@ def test_other_data_or_a_damaged_store_is_prepared_anew(
 def test_no_lesion_anywhere_is_no_obstacle(
     small_data, records, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(patch_preparation, "_WMH", 9)
+    monkeypatch.setattr(patch_preparation, "WMH", 9)
     store = open_patch_store(tmp_path / "p", small_data, records[:1], KEY)
     assert store.places[0].num_lesion_voxels == 0
 

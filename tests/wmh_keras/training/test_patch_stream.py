@@ -2,9 +2,11 @@ import collections
 import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
+from wmh_keras.training import patch_stream
 from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
@@ -200,6 +202,23 @@ def test_a_turned_patch_shows_what_lies_beside_it(make_stream, size):
         np.testing.assert_array_equal(mask, 1)
 
 
+def test_a_translation_is_a_share_of_the_patch_along_every_axis(
+    make_stream, monkeypatch
+):
+    moved = []
+
+    def note(image, mask, seed, config):
+        shares = (config.translation_z, config.translation, config.translation)
+        moved.append([n * s for n, s in zip(image.shape[1:4], shares)])
+        return image, mask
+
+    monkeypatch.setattr(patch_stream, "augment_3d", note)
+    arrays(make_stream((4, 8, 8), augmentation=ALL), 0, 1)
+    # A batch is changed in chunks.
+    np.testing.assert_allclose(moved, [[0.4, 0.8, 0.8]] * len(moved))
+    assert moved
+
+
 def test_flips_alone_read_no_margin(make_stream):
     stream = make_stream(
         augmentation=AugmentationConfig(horizontal_flip=1.0), patch_shift=0.0
@@ -209,3 +228,17 @@ def test_flips_alone_read_no_margin(make_stream):
     ((image2, mask2),) = arrays(plain, 0, 1)
     np.testing.assert_array_equal(image, image2[:, :, ::-1])
     np.testing.assert_array_equal(mask, mask2[:, :, ::-1])
+
+
+def test_the_device_gets_the_same_patches_and_changes(make_stream):
+    config = dataclasses.replace(ALL, noise_std=0.0)
+    host = make_stream(augmentation=config)
+    device = dataclasses.replace(host, augment_on="device")
+    assert host.device_augmentation is None
+    pairs = zip(host.batches(1, 4), device.batches(1, 4), strict=True)
+    for (image, mask), batch in pairs:
+        batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+        new_image, new_mask = device.device_augmentation.apply(*batch)
+        assert new_image.shape == new_mask.shape == (4, 8, 12, 1)
+        np.testing.assert_allclose(new_image, image, atol=1e-4)
+        np.testing.assert_array_equal(new_mask, mask)

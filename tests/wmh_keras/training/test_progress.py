@@ -27,6 +27,7 @@ def run(stream, steps=3):
             "val_dice": 0.75,
             "learning_rate": 3e-4,
             "images_per_second": 123.4,
+            "data_wait_share": 0.25,
         }
         progress.on_epoch_end(epoch, logs)
     return stream.getvalue()
@@ -38,7 +39,7 @@ def test_a_log_gets_one_line_an_epoch():
     assert second.startswith(
         "epoch 2/3 · loss 0.125 · dice 0.5 · val_dice 0.75"
     )
-    assert "learning_rate 0.0003 · 123 images/s · ETA" in second
+    assert "learning_rate 0.0003 · 123 images/s · 25% idle · ETA" in second
     assert third.startswith("epoch 3/3")
     assert third.endswith("ETA 00:00")
 

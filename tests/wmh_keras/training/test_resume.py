@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 EPOCHS = 5
-MEASURED = {"seconds", "images_per_second"}
+MEASURED = {"seconds", "images_per_second", "data_wait_share"}
 
 
 class Program:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from data_prep.errors import UserError
@@ -82,3 +84,27 @@ def test_the_fingerprint_follows_the_choice_not_the_paths(
     assert fingerprint(same) == default
     fewer = TrainingConfig(train_subjects=write_list("y.txt", "c", "b"))
     assert fingerprint(fewer) != default
+
+
+@pytest.mark.parametrize(
+    ("empty", "purpose"), [("abc", "to fit"), ("de", "to validate on")]
+)
+def test_volumes_without_any_lesion_are_refused(small_data, empty, purpose):
+    class Emptied:
+        def select(self, split):
+            return [
+                dataclasses.replace(
+                    record,
+                    num_lesions=0 if record.subject_id in empty else 1,
+                )
+                for record in small_data.select(split)
+            ]
+
+    with pytest.raises(UserError, match=f"{purpose} has a lesion"):
+        choose_records(Emptied(), TrainingConfig())
+    empty = empty[1:]  # one with a lesion is enough
+    assert choose_records(Emptied(), TrainingConfig())
+
+
+def test_how_many_lesions_there_are_is_read(small_data):
+    assert all(record.num_lesions > 0 for record in small_data.select())
