@@ -104,6 +104,7 @@ def train(
                 f"{config.data_dir}: a file of the data set is missing or "
                 f"damaged: {error.message}"
             ) from error
+        group.gather()  # nobody reads patches any more
         if group.is_first:
             remove_patch_store(workdir / patch_store.FOLDER)
         return run.result()

@@ -230,12 +230,17 @@ def test_it_goes_on_on_another_number_of_devices(runs):
     assert len(read_history(whole.workdir)) == EPOCHS + 1
 
 
-def test_devices_that_augment_change_their_own_part(
+def test_patches_that_the_devices_augment_are_those_of_one_process(
     small_data_dir, repository, tmp_path
 ):
     whole = Training(repository, small_data_dir, tmp_path / "whole")
     shared = Training(repository, small_data_dir, tmp_path / "shared")
-    flags = ["--augment_on=device", "--noise_std=0.1", "--epochs=1"]
+    flags = [
+        "--patch_size=16,24",
+        "--augment_on=device",
+        "--noise_std=0.1",
+        "--epochs=1",
+    ]
     whole.arguments += flags
     ended = finish([*whole.alone(4), *shared.in_two(*flags)])
     assert [code for code, *_ in ended] == [0, 0, 0], ended
