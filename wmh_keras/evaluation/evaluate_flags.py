@@ -69,7 +69,7 @@ def _define_model_flags(flag_values: flags.FlagValues) -> None:
     ):
         flags.DEFINE_string(name, None, text, flag_values=flag_values)
     # No "auto": a score does not depend on the machine that computes it.
-    define_inference_flags(flag_values, precisions=("fp32", "bf16"))
+    define_inference_flags(flag_values)
     flags.DEFINE_boolean(
         "save_predictions",
         False,

@@ -1,7 +1,5 @@
 """The flags of programs that run trained networks. Imports no Keras."""
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from data_prep.errors import UsageError
@@ -10,17 +8,11 @@ from wmh_keras.inference.engine import PRECISIONS
 from wmh_keras.inference.flips import FLIPS
 
 
-def define_inference_flags(
-    flag_values: flags.FlagValues, *, precisions: Sequence[str] = PRECISIONS
-) -> None:
+def define_inference_flags(flag_values: flags.FlagValues) -> None:
     """Defines which networks run, and how.
 
     --model, --threshold, --test_time_flips, --batch_size, --engine and
     --precision.
-
-    Args:
-      flag_values: where they are defined.
-      precisions: the choices, the default first.
     """
     common = {"flag_values": flag_values}
     flags.DEFINE_multi_string(
@@ -67,15 +59,11 @@ def define_inference_flags(
     )
     flags.DEFINE_enum(
         "precision",
-        precisions[0],
-        precisions,
+        PRECISIONS[0],
+        PRECISIONS,
         "bf16 is about twice as fast on CPUs that have units for it, and "
-        "changes probabilities by up to 0.02; of the engine openvino alone."
-        + (
-            " auto is bf16 where the CPU has them."
-            if "auto" in precisions
-            else ""
-        ),
+        "changes probabilities by some hundredths; of the engine openvino "
+        "alone.",
         **common,
     )
 

@@ -119,7 +119,7 @@ def check_earlier(
     settings: Settings,
     *,
     overwrite: bool,
-    precision: str | None = None,
+    precision: str = "fp32",
 ) -> tuple[list[Job], list[Job]]:
     """Tells what is to be done from what is done already.
 
@@ -127,8 +127,7 @@ def check_earlier(
       jobs: the scans of this run.
       settings: of this run.
       overwrite: do everything again, whatever is there.
-      precision: that the networks have to have computed in, "fp32" or
-        "bf16"; None takes either for done.
+      precision: that the networks have to have computed in.
 
     Returns:
       (to do, done before with the same settings from the same file).
@@ -167,10 +166,10 @@ def check_earlier(
     return waiting, done
 
 
-def _other_precision(record: Record, precision: str | None) -> str | None:
+def _other_precision(record: Record, precision: str) -> str | None:
     # Records without it are of a time when there was no other.
     before = record.row.get("precision", "fp32")
-    if precision in (None, before):
+    if precision == before:
         return None
     return f"made with precision {before}, this run has {precision}"
 

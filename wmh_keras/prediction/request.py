@@ -49,8 +49,7 @@ class Request:
       overwrite: do again what is done.
       batch_size: slices in a batch.
       engine: one of `distribution.ENGINES`.
-      precision: one of `engine.PRECISIONS`; "auto" also takes what is there
-        in another for done.
+      precision: one of `engine.PRECISIONS`.
       images: role to file, of the further images of one NIfTI file.
     """
 
@@ -64,7 +63,7 @@ class Request:
     overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
-    precision: str = "auto"
+    precision: str = "fp32"
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -185,7 +184,7 @@ def plan(request: Request) -> Plan:
         jobs,
         settings,
         overwrite=request.overwrite,
-        precision=None if request.precision == "auto" else request.precision,
+        precision=request.precision,
     )
     warnings += warn_of_changed_masks(done)
     return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))

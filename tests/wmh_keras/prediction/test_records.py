@@ -132,7 +132,6 @@ def test_identity_is_that_of_the_results():
 @pytest.mark.parametrize(
     ("row", "precision", "is_done"),
     [
-        ({"precision": "bf16"}, None, True),
         ({"precision": "bf16"}, "bf16", True),
         ({"precision": "bf16"}, "fp32", False),
         ({}, "fp32", True),
