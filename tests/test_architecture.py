@@ -40,7 +40,9 @@ MAY_IMPORT = {
     "wmh_keras.models": set(),
     "wmh_keras.metrics": set(),
     "wmh_keras.statistics": set(),
-    "wmh_keras.distribution": {"data_prep"},
+    "wmh_keras.process_group": {"data_prep"},
+    "wmh_keras.hosts": {"data_prep", "wmh_keras.process_group"},
+    "wmh_keras.distribution": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.model_info": {"data_prep"},
     "wmh_keras.artifacts": {
         "data_prep",
@@ -62,10 +64,12 @@ MAY_IMPORT = {
         "wmh_keras.artifacts",
         "wmh_keras.datasets",
         "wmh_keras.distribution",
+        "wmh_keras.hosts",
         "wmh_keras.inference",
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.process_group",
     },
     "wmh_keras.evaluation": {
         "data_prep",

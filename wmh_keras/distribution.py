@@ -1,13 +1,16 @@
 """The backend, the devices, and keeping TensorFlow off the accelerator."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 from data_prep.errors import UserError
+from wmh_keras.process_group import ProcessGroup
 
 BACKENDS = ("jax", "tensorflow")
 ENGINES = ("auto", "openvino", *BACKENDS)
@@ -21,11 +24,13 @@ class Devices:
       backend: "jax" or "tensorflow".
       kind: Such as "cpu" or "gpu".
       count: Devices that share each batch.
+      processes: That have them, in equal numbers.
     """
 
     backend: str
     kind: str
     count: int
+    processes: int = 1
 
 
 def select_backend(backend: str) -> None:
@@ -116,7 +121,7 @@ def import_tensorflow() -> None:
         os.close(stderr)
 
 
-def set_up_devices() -> Devices:
+def set_up_devices(group: ProcessGroup | None = None) -> Devices:
     """Spreads the training over all devices; call before a model is built.
 
     On JAX every device gets an equal share of each batch (data parallelism);
@@ -125,9 +130,16 @@ def set_up_devices() -> Devices:
     TensorFlow, which only reads data there and would take their memory. On
     TensorFlow the training runs on one device.
 
+    Args:
+      group: The processes that train together; by default this one.
+
     Returns:
-      What the training runs on.
+      What the training runs on, the devices of all processes together.
+
+    Raises:
+      UserError: The processes have different numbers of devices.
     """
+    group = group or ProcessGroup()
     # Heavy, and select_backend has to come first.
     import keras
 
@@ -140,9 +152,39 @@ def set_up_devices() -> Devices:
     import jax
 
     hide_accelerators_from_tensorflow()
-    keras.distribution.set_distribution(keras.distribution.DataParallel())
-    devices = jax.devices()
-    return Devices(backend, devices[0].platform, len(devices))
+    counts = group.gather(jax.local_device_count())
+    if len(set(counts)) > 1:
+        raise UserError(
+            "expected the same number of devices in every process, which get "
+            f"equal parts of a batch; process by process there are {counts}"
+        )
+    # Process by process, so that each makes one piece of every batch.
+    devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(
+            devices=[f"{d.platform}:{d.id}" for d in devices],
+            auto_shard_dataset=False,
+        )
+    )
+    return Devices(backend, devices[0].platform, len(devices), group.count)
+
+
+@contextlib.contextmanager
+def without_others() -> Iterator[None]:
+    """Lets one of several processes do something on its own.
+
+    Variables that Keras makes meanwhile, as it does for saving weights, are
+    not spread over all devices, for which the other processes would have to
+    make them as well.
+    """
+    import keras
+
+    spread = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(spread)
 
 
 def hide_accelerators_from_tensorflow() -> None:

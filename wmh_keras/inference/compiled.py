@@ -6,6 +6,9 @@ than it gives. A function that is compiled once and called a batch at a time
 has no such overhead.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -46,14 +49,22 @@ def keras_network(model: keras.Model) -> Network:
 
 
 def _count_devices() -> int:
+    """Counts those of this process, which predicts on its own ones alone."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return 1
-    return int(np.prod(distribution.device_mesh.shape))
+    import jax
+
+    devices = int(np.prod(distribution.device_mesh.shape))
+    return devices // jax.process_count()
 
 
 def _compile_jax(model: keras.Model) -> PredictBatch:
     import jax
+
+    place, fetch = _place, _value
+    if jax.process_count() > 1:
+        place, fetch = _place_locally(jax.local_devices())
 
     @jax.jit
     def forward(trainable: list, fixed: list, batch: jax.Array) -> jax.Array:
@@ -63,9 +74,9 @@ def _compile_jax(model: keras.Model) -> PredictBatch:
         return _probability(logits)
 
     def predict(batch: np.ndarray) -> np.ndarray:
-        trainable = [variable.value for variable in model.trainable_variables]
-        fixed = [variable.value for variable in model.non_trainable_variables]
-        return np.asarray(forward(trainable, fixed, _place(batch)))
+        trainable = [fetch(v) for v in model.trainable_variables]
+        fixed = [fetch(v) for v in model.non_trainable_variables]
+        return np.asarray(forward(trainable, fixed, place(batch)))
 
     return predict
 
@@ -91,6 +102,39 @@ def _place(batch: np.ndarray) -> np.ndarray:
         return batch
     layout = distribution.get_data_layout(batch.shape)
     return keras.distribution.distribute_tensor(batch, layout)
+
+
+def _value(variable: keras.Variable) -> Any:  # noqa: ANN401
+    return variable.value
+
+
+def _place_locally(devices: list) -> tuple[Callable, Callable]:
+    """Keeps a prediction within the devices of this process.
+
+    Each of several processes then predicts volumes of its own, at its own
+    pace.
+
+    Returns:
+      What spreads a batch over these devices, and what takes the copies of a
+      weight that they hold anyway.
+    """
+    import jax
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    mesh = Mesh(np.asarray(devices), ("batch",))
+    shared = NamedSharding(mesh, PartitionSpec("batch"))
+    copied = NamedSharding(mesh, PartitionSpec())
+
+    def place(batch: np.ndarray) -> jax.Array:
+        return jax.device_put(batch, shared)
+
+    def fetch(variable: keras.Variable) -> jax.Array:
+        copies = [shard.data for shard in variable.value.addressable_shards]
+        return jax.make_array_from_single_device_arrays(
+            tuple(variable.shape), copied, copies
+        )
+
+    return place, fetch
 
 
 def _probability(logits):  # noqa: ANN001, ANN202  (a backend's own tensor)

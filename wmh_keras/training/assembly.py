@@ -13,8 +13,10 @@ from wmh_keras import distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.model_info import ModelInfo, subject_digest
 from wmh_keras.models import blocks, build_model, default_arguments
+from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import patch_store
 from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.batch_share import share_of
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 from wmh_keras.training.losses import (
@@ -36,17 +38,19 @@ def training_stream(
     records: Sequence[VolumeRecord],
     config: TrainingConfig,
     fingerprint: str,
+    group: ProcessGroup,
 ) -> Stream:
     """Returns the batches to fit, augmented as the config says.
 
     Where patches are fitted, their volumes are prepared first, in the work
-    folder.
+    folder: by the first of several processes, while the others wait.
 
     Args:
       data: The prepared data.
       records: Volumes to fit.
       config: The training.
       fingerprint: Stands for the volumes and their preparation.
+      group: The processes that train together; each makes its part.
 
     Raises:
       UserError: No room for the volumes.
@@ -62,6 +66,7 @@ def training_stream(
         probability=config.augmentation_probability,
         padding=data.preprocess_config.padding,
     )
+    share = share_of(config.global_batch_size, group)
     if not config.patch_size:
         return TrainingStream(
             data,
@@ -69,11 +74,15 @@ def training_stream(
             config.global_batch_size,
             config.seed,
             augmentation,
+            share,
             config.augment_on,
         )
-    store = open_patch_store(
-        Path(config.workdir) / patch_store.FOLDER, data, records, fingerprint
-    )
+    folder = Path(config.workdir) / patch_store.FOLDER
+    if not group.is_first:
+        group.gather()
+    store = open_patch_store(folder, data, records, fingerprint)
+    if group.is_first:
+        group.gather()
     return PatchStream(
         store=store,
         records=records,
@@ -83,6 +92,7 @@ def training_stream(
         lesion_patches=config.lesion_patches,
         patch_shift=config.patch_shift,
         augmentation=augmentation,
+        share=share,
         augment_on=config.augment_on,
     )
 
@@ -235,10 +245,13 @@ def describe(
     unit = "slices"
     if isinstance(stream, PatchStream):
         unit = f"patches of {' × '.join(map(str, stream.patch_size))}"
+    spread = (
+        f" in {devices.processes} processes" if devices.processes > 1 else ""
+    )
     weights = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     return (
         f"{model.name}, {weights:,} trainable weights, on {devices.count} "
-        f"{devices.kind} ({devices.backend}), batches of "
+        f"{devices.kind}{spread} ({devices.backend}), batches of "
         f"{stream.global_batch_size} {unit}\nfitting {fitted}, validating on "
         f"{validated}"
     )

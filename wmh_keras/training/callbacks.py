@@ -15,6 +15,7 @@ import numpy as np
 
 from data_prep import files
 from data_prep.errors import UserError
+from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training.checkpoint import save_checkpoint
 from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.validation import VolumeValidation
@@ -140,7 +141,8 @@ class SaveState(keras.callbacks.Callback):
 
     The rows of the history are part of the checkpoint, and a training that
     goes on begins with those: a kill between the two files costs nothing.
-    To be placed after everything that changes the state of training.
+    To be placed after everything that changes the state of training. Of
+    several processes the first writes, and the others wait for it.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class SaveState(keras.callbacks.Callback):
         rows: list[dict[str, Any]],
         fixed_state: Mapping[str, Any],
         clock: Clock,
+        group: ProcessGroup,
     ) -> None:
         """Takes what belongs to the state.
 
@@ -159,6 +162,7 @@ class SaveState(keras.callbacks.Callback):
           rows: History so far; it grows.
           fixed_state: What else to save, the same after every epoch.
           clock: Tells when the epoch began.
+          group: The processes that train together.
         """
         super().__init__()
         self._workdir = workdir
@@ -166,6 +170,7 @@ class SaveState(keras.callbacks.Callback):
         self._rows = rows
         self._fixed_state = fixed_state
         self._clock = clock
+        self._group = group
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Saves."""
@@ -175,6 +180,11 @@ class SaveState(keras.callbacks.Callback):
             name: float(logs[name]) for name in HISTORY_COLUMNS if name in logs
         }
         self._rows.append(row)
+        if self._group.is_first:
+            self._write(epoch + 1)
+        self._group.gather()
+
+    def _write(self, epochs: int) -> None:
         write_history(self._workdir, self._rows)
         state = {
             **self._fixed_state,
@@ -182,7 +192,7 @@ class SaveState(keras.callbacks.Callback):
             "history": self._rows,
         }
         save_checkpoint(
-            self._workdir / "checkpoints", epoch + 1, self.model, state
+            self._workdir / "checkpoints", epochs, self.model, state
         )
 
 

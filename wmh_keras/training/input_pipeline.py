@@ -6,6 +6,10 @@ pass depends on (seed, pass) alone, and the augmentation of a batch on
 (seed, pass, place). So a training that goes on from a checkpoint sees exactly
 the batches that it would have seen, and an epoch may be shorter or longer than
 a pass through the data.
+
+Several processes make a part of every batch each, the same batch as one would
+make. All read the records, which are small and stay undecoded; what takes the
+time, decoding and augmenting, is divided.
 """
 
 import dataclasses
@@ -17,6 +21,7 @@ import tensorflow as tf
 from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.batch_share import BatchShare
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
@@ -38,6 +43,7 @@ class TrainingStream:
       global_batch_size: Slices a batch, over all devices.
       seed: Of the order and the augmentation.
       augmentation: What is changed at random.
+      share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device" leaves that to
         `device_augmentation` and adds the changes to each.
     """
@@ -47,7 +53,12 @@ class TrainingStream:
     global_batch_size: int
     seed: int
     augmentation: AugmentationConfig
+    share: BatchShare | None = None
     augment_on: str = "host"
+
+    @property
+    def _share(self) -> BatchShare:
+        return self.share or BatchShare(self.global_batch_size)
 
     @property
     def device_augmentation(self) -> DeviceAugmentation | None:
@@ -81,8 +92,8 @@ class TrainingStream:
 
         Returns:
           Elements (image (b, h, w, c) float32, mask (b, h, w, 1) float32
-          with the labels 0, 1, 2); every batch is full. To be augmented on
-          the device: (image float16, mask uint8, changes).
+          with the labels 0, 1, 2); every batch is full, and b the share's. To
+          be augmented on the device: (image float16, mask uint8, changes).
         """
         per_pass = self.batches_per_pass
         passes = tf.data.Dataset.range(first // per_pass, -(-last // per_pass))
@@ -109,15 +120,29 @@ class TrainingStream:
             seed=tf.cast(tf.random.fold_in(seed, 0)[0], tf.int64),
             reshuffle_each_iteration=False,
         )
-        decoded = shuffled.map(
+        decoded = self._keep_share(shuffled).map(
             self._decode,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        batches = decoded.batch(self.global_batch_size, drop_remainder=True)
+        batches = decoded.batch(len(self._share.needed), drop_remainder=True)
         return batches.enumerate().map(
             lambda place, batch: (number, place, batch)
         )
+
+    def _keep_share(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Drops what other processes decode, and the slices left over."""
+        needed = self._share.needed
+        size = self.global_batch_size
+
+        def is_needed(number: tf.Tensor, _: dict[str, tf.Tensor]) -> tf.Tensor:
+            place = number % size
+            return (place >= needed.start) & (place < needed.stop)
+
+        whole = dataset.take(self.batches_per_pass * size)
+        if len(needed) == size:
+            return whole
+        return whole.enumerate().filter(is_needed).map(lambda _, e: e)
 
     def _decode(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         decoded = self.data.decode_slice(element)
@@ -127,14 +152,20 @@ class TrainingStream:
         self, number: tf.Tensor, place: tf.Tensor, batch: dict[str, tf.Tensor]
     ) -> tuple[Any, ...]:
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
-        seed = tf.random.fold_in(seed, place + 1)
-        image, mask = batch["image"], batch["mask"]
+        return self._share.augment(
+            batch["image"],
+            batch["mask"],
+            tf.random.fold_in(seed, place + 1),
+            self._augment,
+        )
+
+    def _augment(
+        self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[Any, ...]:
         if self.augment_on == "device":
+            shape = tf.shape(image)
             changes = draw_changes(
-                self.global_batch_size,
-                tf.shape(image)[1:3],
-                seed,
-                self.augmentation,
+                shape[0], shape[1:3], seed, self.augmentation
             )
             return image, mask[..., None], changes
         image, mask = augment(

@@ -1,5 +1,6 @@
 """One training, from a frozen config to a work folder."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from wmh_keras import artifacts, distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.model_info import ModelInfo
+from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import assembly, callbacks, initial_model, patch_store
 from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
@@ -23,7 +25,7 @@ from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.subjects import choose_records, data_fingerprint
 from wmh_keras.training.validation import THRESHOLD, VolumeValidation
-from wmh_keras.training.workdir import locked, open_workdir
+from wmh_keras.training.workdir import locked, open_workdir_together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +47,15 @@ class TrainingResult:
     model_folder: Path
 
 
-def train(config: TrainingConfig) -> TrainingResult:
+def train(
+    config: TrainingConfig, group: ProcessGroup | None = None
+) -> TrainingResult:
     """Trains a network, or goes on with it, and keeps the best model.
 
     Args:
       config: The training. Its backend must be the one Keras runs on.
+      group: The processes that train together, all with this config; by
+        default this one. The first of them writes the files.
 
     Returns:
       How it ended.
@@ -60,6 +66,7 @@ def train(config: TrainingConfig) -> TrainingResult:
       KeyboardInterrupt: As ever; the same call then goes on from the end of
         the last epoch.
     """
+    group = group or ProcessGroup()
     distribution.select_backend(config.backend)
     data = open_prepared_data(config.data_dir)
     training, validation = choose_records(data, config)
@@ -67,11 +74,12 @@ def train(config: TrainingConfig) -> TrainingResult:
     info = assembly.model_info(
         config, data, arguments, (*training, *validation)
     )
-    devices = distribution.set_up_devices()
+    devices = distribution.set_up_devices(group)
     distribution.check_batch_size(config.global_batch_size, devices.count)
-    with locked(Path(config.workdir)):
+    workdir = Path(config.workdir)
+    with locked(workdir) if group.is_first else contextlib.nullcontext():
         fingerprint = data_fingerprint(data, training, validation)
-        checkpoint = open_workdir(config, fingerprint)
+        checkpoint = open_workdir_together(config, fingerprint, group)
         # Not 0: tf.data then refuses seeds that are tensors.
         keras.utils.set_random_seed(config.seed + 1)
         model = assembly.compile_model(config, arguments)
@@ -82,8 +90,10 @@ def train(config: TrainingConfig) -> TrainingResult:
             earlier = initial_model.read_initial_model(config, info)
             initial_model.take_over_weights(model, earlier)
             info = initial_model.with_origin(info, earlier)
-        stream = assembly.training_stream(data, training, config, fingerprint)
-        run = _Run(config, data, stream, fingerprint, info, checkpoint)
+        stream = assembly.training_stream(
+            data, training, config, fingerprint, group
+        )
+        run = _Run(config, group, data, stream, fingerprint, info, checkpoint)
         description = assembly.describe(
             model, data, devices, stream, validation
         )
@@ -94,7 +104,9 @@ def train(config: TrainingConfig) -> TrainingResult:
                 f"{config.data_dir}: a file of the data set is missing or "
                 f"damaged: {error.message}"
             ) from error
-        remove_patch_store(Path(config.workdir) / patch_store.FOLDER)
+        group.gather()  # nobody reads patches any more
+        if group.is_first:
+            remove_patch_store(workdir / patch_store.FOLDER)
         return run.result()
 
 
@@ -104,6 +116,7 @@ class _Run:
     def __init__(
         self,
         config: TrainingConfig,
+        group: ProcessGroup,
         data: PreparedData,
         stream: assembly.Stream,
         fingerprint: str,
@@ -111,6 +124,7 @@ class _Run:
         checkpoint: Checkpoint | None,
     ) -> None:
         self.config = config
+        self.group = group
         self.data = data
         self.stream = stream
         self.fingerprint = fingerprint
@@ -123,7 +137,8 @@ class _Run:
             self.first_epoch = checkpoint.epoch
             self.schedule.restore(checkpoint.state["schedule"])
             self.rows = checkpoint.state["history"]
-            callbacks.write_history(self.workdir, self.rows)
+            if group.is_first:
+                callbacks.write_history(self.workdir, self.rows)
 
     def fit(
         self,
@@ -132,6 +147,13 @@ class _Run:
         description: str,
     ) -> None:
         steps = self.config.steps_per_epoch or self.stream.batches_per_pass
+        progress = Progress(
+            first_epoch=self.first_epoch,
+            epochs=self.config.epochs,
+            steps_per_epoch=steps,
+            global_batch_size=self.config.global_batch_size,
+            description=description,
+        )
         idle = DeviceIdle()
         if self.stream.device_augmentation is not None:
             augment_in_step(model, self.stream.device_augmentation)
@@ -149,13 +171,7 @@ class _Run:
                 [
                     idle,
                     *self._callbacks(model, validation, steps),
-                    Progress(
-                        first_epoch=self.first_epoch,
-                        epochs=self.config.epochs,
-                        steps_per_epoch=steps,
-                        global_batch_size=self.config.global_batch_size,
-                        description=description,
-                    ),
+                    *([progress] if self.group.is_first else []),
                 ],
                 add_history=True,  # fit returns it
                 model=model,
@@ -184,12 +200,15 @@ class _Run:
             [model], self.data.preprocess_config, threshold=THRESHOLD
         )
         clock = callbacks.Clock(steps * config.global_batch_size)
+        tensorboard = keras.callbacks.TensorBoard(
+            self.workdir / "tensorboard", write_graph=False
+        )
         # The order matters: see the module of the callbacks.
         return [
             callbacks.NanGuard(),
             clock,
             callbacks.Validate(
-                VolumeValidation(self.data, validation, segmenter),
+                VolumeValidation(self.data, validation, segmenter, self.group),
                 config.validation_every,
             ),
             callbacks.FollowSchedule(
@@ -204,17 +223,19 @@ class _Run:
                     initial_model.STATE: initial_model.to_state(self.info),
                 },
                 clock,
+                self.group,
             ),
-            keras.callbacks.TensorBoard(
-                self.workdir / "tensorboard", write_graph=False
-            ),
+            *([tensorboard] if self.group.is_first else []),
         ]
 
     def _keep_model(
         self, model: keras.Model, scores: Mapping[str, float]
     ) -> None:
-        artifacts.save_model(
-            self.workdir / artifacts.MODEL_FOLDER,
-            [model],
-            dataclasses.replace(self.info, scores=scores),
-        )
+        if not self.group.is_first:
+            return
+        with distribution.without_others():
+            artifacts.save_model(
+                self.workdir / artifacts.MODEL_FOLDER,
+                [model],
+                dataclasses.replace(self.info, scores=scores),
+            )

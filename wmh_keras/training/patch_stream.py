@@ -18,6 +18,7 @@ import tensorflow as tf
 from wmh_keras.datasets import VolumeRecord
 from wmh_keras.training.augmentation import AugmentationConfig, augment
 from wmh_keras.training.augmentation_3d import augment_3d
+from wmh_keras.training.batch_share import BatchShare
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
@@ -45,6 +46,7 @@ class PatchStream:
       patch_shift: How far such a voxel lies from the patch's centre at most,
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
+      share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
     """
@@ -57,7 +59,12 @@ class PatchStream:
     lesion_patches: float
     patch_shift: float
     augmentation: AugmentationConfig
+    share: BatchShare | None = None
     augment_on: str = "host"
+
+    @property
+    def _share(self) -> BatchShare:
+        return self.share or BatchShare(self.global_batch_size)
 
     @property
     def device_augmentation(self) -> DeviceAugmentation | None:
@@ -83,9 +90,10 @@ class PatchStream:
 
         Returns:
           Elements (image (b, …, c) float32, mask (b, …, 1) float32 with the
-          labels 0, 1, 2), where … are the sides of a patch. To be augmented
-          on the device: (image float32, mask uint8, changes), of patches
-          that are larger by what is cut off there.
+          labels 0, 1, 2), where … are the sides of a patch and b is that of
+          the share. To be augmented on the device: (image float32, mask
+          uint8, changes), of patches that are larger by what is cut off
+          there.
         """
         return (
             tf.data.Dataset.range(first, last)
@@ -140,7 +148,7 @@ class PatchStream:
             for length, margin in zip(self._shape, margins, strict=True)
         ]
         images, masks = [], []
-        for index in range(self.global_batch_size):
+        for index in self._share.needed:
             number = int(step) * self.global_batch_size + index
             volume, start = self.place(number)
             first = [at - m for at, m in zip(start, margins, strict=True)]
@@ -155,17 +163,23 @@ class PatchStream:
         )
         margins = _margins(self._shape, self.augmentation)
         read = [n + 2 * m for n, m in zip(self._shape, margins, strict=True)]
-        batch = (self.global_batch_size, *read)
+        batch = (len(self._share.needed), *read)
         image = tf.ensure_shape(image, (*batch, self.store.channels))
         mask = tf.ensure_shape(mask, batch)
         seed = tf.random.fold_in(
             tf.constant((self.seed, 0), tf.int64), step + 1
         )
+        return self._share.augment(image, mask, seed, self._augment)
+
+    def _augment(
+        self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[Any, ...]:
+        """Changes patches and cuts off what was read beyond them."""
+        margins = _margins(self._shape, self.augmentation)
         config = _for_margins(self.augmentation, self._shape, margins)
         if self.augment_on == "device":
-            changes = draw_changes(
-                self.global_batch_size, tf.shape(image)[2:4], seed, config
-            )
+            shape = tf.shape(image)
+            changes = draw_changes(shape[0], shape[2:4], seed, config)
             return image[:, 0], mask[:, 0, ..., None], changes
         if len(self.patch_size) == 3:
             image, mask = augment_3d(image, mask, seed, config)
@@ -177,7 +191,7 @@ class PatchStream:
             for margin, length in zip(margins, self._shape, strict=True)
         )
         image, mask = image[:, z, y, x], mask[:, z, y, x]
-        shape = (self.global_batch_size, *self.patch_size)
+        shape = (-1, *self.patch_size)
         return (
             tf.reshape(image, (*shape, self.store.channels)),
             tf.reshape(tf.cast(mask, tf.float32), (*shape, 1)),

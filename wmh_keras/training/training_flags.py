@@ -5,6 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
+from wmh_keras.hosts import Processes
 from wmh_keras.training.config import TrainingConfig
 
 # The recipes that come with the program; --flagfile finds them by name.
@@ -38,6 +39,55 @@ def define_flags(flag_values: flags.FlagValues) -> None:
                 float: flags.DEFINE_float,
             }[type(default)]
             define(name, default, text, flag_values=flag_values)
+
+
+def define_process_flags(flag_values: flags.FlagValues) -> None:
+    """Defines how several processes of one training find each other."""
+    flags.DEFINE_string(
+        "coordinator",
+        "",
+        "Train in several processes, on one machine or more: HOST:PORT of "
+        "process 0, or auto, which takes all from the environment of SLURM, "
+        "Open MPI or Kubernetes. All need the same flags, the data and one "
+        "shared --workdir.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_processes",
+        None,
+        "Processes in all, with --coordinator=HOST:PORT.",
+        flag_values=flag_values,
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "process_id",
+        None,
+        "Number of this process, from 0, with --coordinator=HOST:PORT.",
+        flag_values=flag_values,
+        lower_bound=0,
+    )
+    flags.DEFINE_float(
+        "silence_seconds",
+        30.0,
+        "A process that is silent for so long counts as lost, and the others "
+        "end.",
+        flag_values=flag_values,
+        lower_bound=1,
+    )
+
+
+def processes_from(flag_values: flags.FlagValues) -> Processes:
+    """Returns what the flags of `define_process_flags` say.
+
+    Raises:
+      UsageError: They do not fit each other.
+    """
+    return Processes(
+        coordinator=flag_values["coordinator"].value,
+        num_processes=flag_values["num_processes"].value,
+        process_id=flag_values["process_id"].value,
+        silence_seconds=flag_values["silence_seconds"].value,
+    )
 
 
 def config_from(flag_values: flags.FlagValues) -> TrainingConfig:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from data_prep.preprocess import (
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.metrics import pixel
+from wmh_keras.process_group import ProcessGroup
 
 # The paper compares models at this threshold, whatever a model stores.
 THRESHOLD = 0.5
@@ -42,7 +44,7 @@ class ValidationScores:
 
 @dataclasses.dataclass(frozen=True)
 class _ValidationVolume:
-    subject_id: str
+    volume_id: str
     prepared: PreparedVolume
     reference: np.ndarray
     voxel_mm3: float
@@ -53,6 +55,7 @@ class VolumeValidation:
 
     Voxels of label 2 are left out everywhere. Loss and accuracy are on the
     prepared grid, like those of the training; the Dice is on the native grid.
+    Several processes predict some of the volumes each, and know all scores.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class VolumeValidation:
         data: PreparedData,
         records: Sequence[VolumeRecord],
         segmenter: Segmenter,
+        group: ProcessGroup | None = None,
     ) -> None:
         """Takes the volumes; they are read when first needed.
 
@@ -67,59 +71,82 @@ class VolumeValidation:
           data: The prepared data.
           records: Volumes with a reference.
           segmenter: Of the network that is being trained, at THRESHOLD.
+          group: The processes that validate together; by default this one.
         """
         self._data = data
-        self._records = records
+        self._group = group or ProcessGroup()
+        self._subjects = {r.volume_id: r.subject_id for r in records}
+        self._records = records[self._group.index :: self._group.count]
         self._segmenter = segmenter
         config = data.preprocess_config
         # float32 slices, masks on both grids.
         voxel_bytes = 4 * len(config.channels) + 2
-        voxels = data.count_slices(records) * config.side**2
+        voxels = data.count_slices(self._records) * config.side**2
         self._cache: list[_ValidationVolume] | None = (
             [] if voxels * voxel_bytes <= CACHE_BYTES else None
         )
 
     def run(self) -> ValidationScores:
         """Predicts and scores every volume."""
-        dice_by_subject = defaultdict(list)
+        scores = {
+            volume.volume_id: self._score(volume)
+            for volume in tqdm(
+                self._volumes(),
+                total=len(self._records),
+                desc="validating",
+                unit="volume",
+                leave=False,
+                # Shown in a terminal only.
+                disable=None if self._group.is_first else True,
+            )
+        }
+        for others in self._group.gather(scores):
+            scores |= others
+        # In one order, so that the sums are the same to the last bit however
+        # many processes there are.
         loss_sum, voxels = 0.0, 0
         counts = pixel.PixelCounts(0, 0, 0, 0)
-        for volume in tqdm(
-            self._volumes(),
-            total=len(self._records),
-            desc="validating",
-            unit="volume",
-            leave=False,
-            disable=None,  # shown in a terminal only
-        ):
-            probability = self._segmenter.predict_slices(volume.prepared.slices)
-            prepared_mask = volume.prepared.mask
-            loss, counted = cross_entropy(prepared_mask, probability)
-            loss_sum, voxels = loss_sum + loss, voxels + counted
-            counts += pixel.count_pixels(
-                prepared_mask, (probability >= THRESHOLD).astype(np.uint8)
-            )
-            prediction = self._segmenter.mask_from(
-                slices_to_volume(probability, volume.prepared.geometry),
-                volume.voxel_mm3,
-            )
-            dice_by_subject[volume.subject_id].append(
-                pixel.dice(pixel.count_pixels(volume.reference, prediction))
-            )
+        dice_by_subject = defaultdict(list)
+        for volume_id, subject_id in self._subjects.items():
+            score = scores[volume_id]
+            loss_sum += score["loss"]
+            voxels += score["voxels"]
+            counts += pixel.PixelCounts(*score["counts"])
+            dice_by_subject[subject_id].append(score["dice"])
         return ValidationScores(
             loss=loss_sum / max(voxels, 1),
             accuracy=pixel.accuracy(counts),
             dice=float(np.mean([np.mean(d) for d in dice_by_subject.values()])),
         )
 
+    def _score(self, volume: _ValidationVolume) -> dict[str, Any]:
+        """Predicts and scores a volume; gives JSON types."""
+        probability = self._segmenter.predict_slices(volume.prepared.slices)
+        prepared_mask = volume.prepared.mask
+        loss, counted = cross_entropy(prepared_mask, probability)
+        counts = pixel.count_pixels(
+            prepared_mask, (probability >= THRESHOLD).astype(np.uint8)
+        )
+        prediction = self._segmenter.mask_from(
+            slices_to_volume(probability, volume.prepared.geometry),
+            volume.voxel_mm3,
+        )
+        dice = pixel.dice(pixel.count_pixels(volume.reference, prediction))
+        return {
+            "loss": loss,
+            "voxels": counted,
+            "counts": [int(n) for n in dataclasses.astuple(counts)],
+            "dice": float(dice),
+        }
+
     def _volumes(self) -> Iterator[_ValidationVolume]:
-        if self._cache:
-            yield from self._cache
+        if self._cache or not self._records:
+            yield from self._cache or ()
             return
         kept = []
         for stored in self._data.read_volumes(self._records):
             volume = _ValidationVolume(
-                stored.record.subject_id,
+                stored.record.volume_id,
                 volume_to_slices(
                     stored.images, self._segmenter.preprocess, stored.mask
                 ),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from data_prep import files
 from data_prep.errors import UserError
+from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import checkpoint as checkpoints
 from wmh_keras.training.config import (
     TrainingConfig,
@@ -73,6 +74,59 @@ def open_workdir(
         check_unchanged(checkpoint, config, read_flags(flags_file))
         _check_unfinished(checkpoint, config)
     files.write_text(flags_file, format_flagfile(config))
+    return checkpoint
+
+
+def open_workdir_together(
+    config: TrainingConfig, data_fingerprint: str, group: ProcessGroup
+) -> checkpoints.Checkpoint | None:
+    """Opens the work folder for all processes of a training.
+
+    The first one decides and notes the flags; the others read the same.
+
+    Args:
+      config: The training.
+      data_fingerprint: Stands for the volumes fitted and validated.
+      group: The processes; every one of them has to call this.
+
+    Raises:
+      UserError: As `open_workdir`; or the processes have other flags, other
+        data or another work folder.
+    """
+    workdir = Path(config.workdir)
+    if group.is_first:
+        checkpoint = open_workdir(config, data_fingerprint)
+        group.gather()
+    else:
+        group.gather()
+        checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
+    seen = [
+        str((workdir / FLAGS_FILE).is_file()),
+        checkpoint.epoch if checkpoint else 0,
+    ]
+    answers = group.gather(
+        [config.to_flags(), config.epochs, data_fingerprint, seen]
+    )
+    flags, epochs, fingerprint, seen_there = answers[0]
+    different = differences(flags, config.to_flags())
+    if epochs != config.epochs:
+        different.append(f"--epochs: was {epochs}, now {config.epochs}")
+    if different:
+        raise UserError(
+            "all processes of a training need the same flags; of the first "
+            f"process and process {group.index}:\n  " + "\n  ".join(different)
+        )
+    if fingerprint != data_fingerprint:
+        raise UserError(
+            f"{config.data_dir}: process {group.index} has other data there "
+            "than the first process; all need the same prepared data"
+        )
+    if seen != seen_there:
+        raise UserError(
+            f"{workdir}: process {group.index} finds another folder there "
+            "than the first process; --workdir has to be on a disk that all "
+            "machines share"
+        )
     return checkpoint
 
 
