@@ -91,18 +91,20 @@ class Plan:
     def describe(self) -> list[str]:
         """A line for each program: what it does, and whether it is done."""
         lines = []
+        is_done = True  # what comes after something to do is to do as well
         for plan in self.recipes:
+            trained = True
             for training in plan.trainings:
-                epochs = training.read_work_done().epochs
-                state = f"begun, {epochs} epochs done" if epochs else "to do"
-                state = "done" if training.is_done() else state
-                lines.append(_line(training.step, state))
-            evaluated = is_evaluated(plan.evaluation)
+                lines.append(_line(training.step, _state_of(training)))
+                trained = trained and training.is_done()
+            evaluated = trained and is_evaluated(plan.evaluation)
             lines.append(_line(plan.evaluation, _state(evaluated)))
+            is_done = is_done and evaluated
         report = report_step(
             [plan.recipe for plan in self.recipes], self.places
         )
-        return [*lines, _line(report, _state(is_reported(report)))]
+        is_done = is_done and is_reported(report)
+        return [*lines, _line(report, _state(is_done))]
 
 
 def make_plan(request: ComparisonRequest) -> Plan:
@@ -262,6 +264,15 @@ def _check_place(request: ComparisonRequest) -> None:
 
 def _line(step: Step, state: str) -> str:
     return f"{state:<22} {step.label}"
+
+
+def _state_of(training: Training) -> str:
+    if training.is_done():
+        return "done"
+    if training.has_other_flags():
+        return "refused: other flags"
+    epochs = training.read_work_done().epochs
+    return f"begun, {epochs} epochs done" if epochs else "to do"
 
 
 def _state(done: bool) -> str:

@@ -30,7 +30,7 @@ from wmh_keras.evaluation.read_results import read_evaluation
 from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
-from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.config import TrainingConfig, differences
 
 _DECIDED = (
     "data_dir",
@@ -62,6 +62,14 @@ class Training:
     def is_done(self) -> bool:
         """Whether this very training is finished."""
         return training_workdir.is_finished(self.config, self.fingerprint)
+
+    def has_other_flags(self) -> bool:
+        """Whether it was begun with flags that cannot be changed any more."""
+        flags_file = Path(self.config.workdir) / training_workdir.FLAGS_FILE
+        if not self.read_work_done().epochs or not flags_file.is_file():
+            return False
+        begun_with = training_workdir.read_flags(flags_file)
+        return bool(differences(begun_with, self.config.to_flags()))
 
     def read_work_done(self) -> training_workdir.WorkDone:
         """How far it is; nothing where that cannot be read."""

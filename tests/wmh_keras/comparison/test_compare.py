@@ -200,7 +200,7 @@ def test_what_is_done_is_not_done_again(compared, capsys):
         ComparisonRequest(
             request_of.recipes, request_of.workdir, request_of.data_dir
         )
-    ) == ["done", "to do"] * 2 + ["done"]
+    ) == ["done", "to do"] * 2 + ["to do"]
 
 
 def test_a_damaged_table_is_made_again(compared, in_process):
@@ -230,6 +230,13 @@ def test_a_changed_recipe_is_refused_and_the_others_go_on(
         request_of.data_dir,
         evaluate_flags=request_of.evaluate_flags,
     )
+    assert [line[:22].strip() for line in make_plan(request).describe()] == [
+        "refused: other flags",
+        "to do",
+        "done",
+        "done",
+        "to do",
+    ]
     run_step = in_process(report="not now")
     result = compare(request, run_step)
     assert "--seed: was '0', now '5'" in capsys.readouterr().err
