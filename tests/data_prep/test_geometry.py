@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from data_prep.geometry import (
-    SliceGeometry,
+from data_prep.geometry import SliceGeometry, slice_geometry
+from data_prep.plane_resizing import (
     resize_antialiased,
     resize_linear,
     resize_nearest,
-    slice_geometry,
 )
 from data_prep.preprocess import (
     PreprocessConfig,
