@@ -15,7 +15,8 @@ from wmh_keras.reporting.figures.sheet import wrap_to_width
 MARGIN = 0.1
 LINE = 0.19
 _LABEL = 0.2
-_LEVEL_NAMES = 0.95
+_LEAST_LEVEL_NAMES = 0.95
+_LEVEL_CHARACTER = 0.075
 _FINEST_BAR = 0.85
 _LOWEST_BAR = 0.3
 _RADIUS = 0.1
@@ -126,7 +127,7 @@ def lay_out_network(
         rows.append(y + _LABEL + height / 2)
         y += height + _LABEL + _ROW_GAP
     scale, gap = _fit(graph, width)
-    places, x = [], _LEVEL_NAMES
+    places, x = [], _level_names_width(graph)
     for node in graph.nodes:
         size = _node_width(node, scale)
         high = 2 * _RADIUS if node.kind == "merge" else heights[node.level]
@@ -171,13 +172,19 @@ def channel_label(node: Node) -> str:
 
 def _fit(graph: NetworkGraph, width: float) -> tuple[float, float]:
     """Returns how wide bars are drawn, and the gap between nodes."""
-    room = width - _LEVEL_NAMES - 2 * MARGIN
+    room = width - _level_names_width(graph) - 2 * MARGIN
     for scale in (1.0, 0.8, 0.6, 0.45, 0.3):
         bars = sum(_node_width(node, scale) for node in graph.nodes)
         gap = (room - bars) / max(len(graph.nodes) - 1, 1)
         if gap >= 0.15:
             return scale, min(gap, 0.5)
     return 0.3, max(gap, 0.02)
+
+
+def _level_names_width(graph: NetworkGraph) -> float:
+    """Room for such as "16 × 128 × 128", left of the first node."""
+    longest = max(map(len, graph.levels))
+    return max(_LEAST_LEVEL_NAMES, longest * _LEVEL_CHARACTER + 2 * MARGIN)
 
 
 def _node_width(node: Node, scale: float) -> float:
