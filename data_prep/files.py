@@ -49,6 +49,11 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}-{path.name}")
 
 
+def is_temporary(path: Path) -> bool:
+    """Tells whether a file is one that a writer has not finished."""
+    return path.name.startswith(_TEMPORARY)
+
+
 def remove_temporaries(folder: Path, name: str = "*") -> None:
     """Removes what killed writers left in a folder.
 

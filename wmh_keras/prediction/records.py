@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
-from data_prep.files import nan_to_none, read_json, sha256_of, write_json
+from data_prep.files import (
+    is_temporary,
+    nan_to_none,
+    read_json,
+    sha256_of,
+    write_json,
+)
 from wmh_keras.prediction.outputs import Job, ScanOutputs
 
 FORMAT = "wmh-keras prediction 1"
@@ -109,7 +115,8 @@ def read_record(path: str | os.PathLike) -> Record | None:
 def find_records(output_dir: str | os.PathLike) -> Iterator[Record]:
     """Reads all records below a folder, in the order of their paths."""
     for path in sorted(Path(output_dir).rglob(f"*{RECORD_SUFFIX}")):
-        record = read_record(path)
+        # A killed run's unfinished file may hold a whole record.
+        record = None if is_temporary(path) else read_record(path)
         if record is not None:
             yield record
 

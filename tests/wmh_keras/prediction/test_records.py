@@ -5,7 +5,7 @@ import pytest
 
 from data_prep.cases.case import Case
 from data_prep.errors import UserError
-from data_prep.files import sha256_of
+from data_prep.files import sha256_of, temporary_beside
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras.inference.ensemble import model_identity
 from wmh_keras.model_info import Member, ModelInfo
@@ -51,6 +51,13 @@ def finish(job, **changes):
 def test_a_record_comes_back_as_it_was(job):
     record = finish(job, warnings=["one"], thumbnails=["AAAA"])
     assert records.read_record(job.outputs.record) == record
+    assert list(records.find_records(job.outputs.folder)) == [record]
+
+
+def test_what_a_kill_left_unfinished_is_no_record(job):
+    record = finish(job)
+    unfinished = temporary_beside(job.outputs.record)
+    unfinished.write_bytes(job.outputs.record.read_bytes())
     assert list(records.find_records(job.outputs.folder)) == [record]
 
 
