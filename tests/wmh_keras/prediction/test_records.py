@@ -55,7 +55,7 @@ def test_a_record_comes_back_as_it_was(job):
 
 
 def test_what_a_kill_left_unfinished_is_no_record(job):
-    record = finish(job)
+    record = finish(job, warnings=[], thumbnails=[])
     unfinished = temporary_beside(job.outputs.record)
     unfinished.write_bytes(job.outputs.record.read_bytes())
     assert list(records.find_records(job.outputs.folder)) == [record]
