@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Where the import has another name than the distribution.
 IMPORT_NAMES = {
+    "bids-validator-deno": "bids_validator_deno",
     "scikit-learn": "sklearn",
     "simpleitk": "SimpleITK",
     "surface-distance": "surface_distance",
