@@ -13,6 +13,7 @@ The results mirror the input's folders: for X.nii.gz
   X_lesions.csv         one line a lesion: place in mm, volume, class, side
   X_overview.png        slices with the outline
   X_uncertainty.nii.gz  of an ensemble: how far its networks disagree
+  X_mask.dcm            with --dicom_seg, of a DICOM folder: the mask as DICOM
   X_prediction.json     with what it was made; says that the rest is complete
 
 and for all of them index.html and volumes.csv. A BIDS data set gives BIDS
@@ -54,6 +55,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     minimum = "Smaller lesions are removed, in mm³; by default the models'."
     flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
     flags.DEFINE_boolean(
+        "dicom_seg",
+        False,
+        "Of a DICOM folder: write each mask as a DICOM Segmentation too, "
+        "X_mask.dcm, in the study of the series that it was made from. DICOM "
+        "wants the patient's name, id and dates in it, which no other result "
+        "holds. Needs pip install 'wmh-keras[dicom]'.",
+        **common,
+    )
+    flags.DEFINE_boolean(
         "overwrite", False, "Do all again, replace what is there.", **common
     )
     flags.DEFINE_boolean(
@@ -62,7 +72,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(flag_values: flags.FlagValues) -> int:
-    """Runs a prediction; 0 where every scan worked, else 1."""
+    """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "input", "model", "output_dir")
     threshold = threshold_from(flag_values)
     from wmh_keras.prediction.request import Request, plan, predict
@@ -82,6 +92,7 @@ def main(flag_values: flags.FlagValues) -> int:
         engine=flag_values.engine,
         precision=flag_values.precision,
         images=images_from(flag_values),
+        dicom_seg=flag_values.dicom_seg,
     )
     planned = plan(request)
     limit = None if flag_values.dry_run else _MAX_LISTED
@@ -90,7 +101,7 @@ def main(flag_values: flags.FlagValues) -> int:
         return EXIT_OK
     result = predict(request, planned)
     print("\n".join(result.describe()))
-    return EXIT_FAILED if result.failed else EXIT_OK
+    return EXIT_OK if result.is_complete else EXIT_FAILED
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

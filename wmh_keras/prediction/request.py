@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_prep.cases import find_images
 from data_prep.cases.bids import is_bids_dataset, is_derivative
+from data_prep.dicom_seg import check_highdicom
 from data_prep.errors import UserError
 from data_prep.files import locked_folder
 from wmh_keras import artifacts
@@ -22,16 +23,12 @@ from wmh_keras.prediction import bids_derivative, records
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import (
-    Record,
     Settings,
     check_earlier,
     warn_of_changed_masks,
 )
+from wmh_keras.prediction.result import Result, result_of
 from wmh_keras.prediction.scan import RunInfo
-from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
-
-# Lines of warnings at the end of a run; all of them are in the table.
-_MAX_WARNINGS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +48,7 @@ class Request:
       engine: one of `distribution.ENGINES`.
       precision: one of `engine.PRECISIONS`.
       images: role to file, of the further images of one NIfTI file.
+      dicom_seg: write masks of DICOM series as DICOM too.
     """
 
     input_path: Path
@@ -65,6 +63,7 @@ class Request:
     engine: str = "auto"
     precision: str = "fp32"
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dicom_seg: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,45 +107,6 @@ class Plan:
         return text if members == 1 else f"{text} ({members} networks)"
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What came of it.
-
-    Attributes:
-      output_dir: where everything lies.
-      segmented: records of the scans that this run segmented.
-      failed: records of those that could not be.
-      num_skipped: scans that were done before.
-    """
-
-    output_dir: Path
-    segmented: Sequence[Record]
-    failed: Sequence[Record]
-    num_skipped: int
-
-    def describe(self) -> list[str]:
-        """Returns lines for the user."""
-        lines = [
-            f"{len(self.segmented)} segmented, {self.num_skipped} already "
-            f"done, {len(self.failed)} failed",
-        ]
-        lines += [f"  failed: {record.row['error']}" for record in self.failed]
-        warnings = [
-            f"  warning: {record.row['file']}: {warning}"
-            for record in self.segmented
-            for warning in record.warnings
-        ]
-        lines += warnings[:_MAX_WARNINGS]
-        if len(warnings) > _MAX_WARNINGS:
-            more = len(warnings) - _MAX_WARNINGS
-            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
-        lines += [
-            f"table: {self.output_dir / VOLUMES_FILE}",
-            f"page:  {self.output_dir / PAGE_FILE}",
-        ]
-        return lines
-
-
 def plan(request: Request) -> Plan:
     """Finds the images, names their results and checks what is there.
 
@@ -156,6 +116,8 @@ def plan(request: Request) -> Plan:
       UserError: no usable model; no images; two images with one result; an
         output folder that holds something else.
     """
+    if request.dicom_seg:
+        check_highdicom()
     infos = as_ensemble(
         [artifacts.read_model_info(path) for path in request.model_paths]
     )
@@ -180,11 +142,13 @@ def plan(request: Request) -> Plan:
         input_dir=path if path.is_dir() else None,
     )
     _check_apart(jobs, path, request.output_dir)
+    _check_dicom_seg(request, jobs)
     waiting, done = check_earlier(
         jobs,
         settings,
         overwrite=request.overwrite,
         precision=request.precision,
+        dicom_seg=request.dicom_seg,
     )
     warnings += warn_of_changed_masks(done)
     return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))
@@ -202,12 +166,8 @@ def predict(request: Request, planned: Plan) -> Result:
     """
     with locked_folder(request.output_dir, "another process writes there"):
         made = _predict(request, planned)
-    failed = [r for r in made if r.status == records.FAILED]
-    return Result(
-        output_dir=request.output_dir,
-        segmented=[r for r in made if r.status != records.FAILED],
-        failed=failed,
-        num_skipped=len(planned.done),
+    return result_of(
+        request.output_dir, made, planned.done, dicom_seg=request.dicom_seg
     )
 
 
@@ -224,6 +184,7 @@ def _predict(request: Request, planned: Plan) -> list[records.Record]:
         planned.settings,
         engine,
         bids_derivative.describe_models(planned.infos, request.test_time_flips),
+        dicom_seg=request.dicom_seg,
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)
@@ -272,6 +233,15 @@ def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
         raise UserError(
             f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
             f"take a folder outside of it"
+        )
+
+
+def _check_dicom_seg(request: Request, jobs: Sequence[Job]) -> None:
+    is_dicom = any(job.outputs.dicom_seg is not None for job in jobs)
+    if request.dicom_seg and not is_dicom:
+        raise UserError(
+            f"--dicom_seg: expected a DICOM folder as --input, received "
+            f"{request.input_path}: a DICOM segmentation is of a DICOM series"
         )
 
 
