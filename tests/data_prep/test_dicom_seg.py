@@ -274,7 +274,7 @@ def rewrite(path, **values):
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, "expected an MR image"),
         ({"FrameOfReferenceUID": "1.2.8"}, "FrameOfReferenceUID differs"),
         ({"SeriesInstanceUID": "1.2.8"}, "SeriesInstanceUID differs"),
-        ({"ImagePositionPatient": [-30, -20, 29.0]}, "uneven distances"),
+        ({"ImagePositionPatient": [-30, -20, 30.0]}, "uneven distances"),
         ({"ImagePositionPatient": [-30, -20, 34.0]}, "in one place"),
         ({"ImagePositionPatient": [-29, -20, 28.0]}, "voxels away"),
         ({"ImagePositionPatient": [-30, -20, 88.0]}, "or outside"),
@@ -297,7 +297,7 @@ def test_another_number_of_slices_is_refused(made):
 def test_a_resampled_volume_is_refused(made):
     paths, mask, target = made()
     affine = mask.affine.copy()
-    affine[:3, 2] *= 1.05
+    affine[:3, 2] *= 1.08
     moved = dataclasses.replace(mask, affine=affine)
     assert "resampled" in refused(paths, moved, target)
 
