@@ -215,10 +215,9 @@ def test_a_damaged_table_is_made_again(compared, in_process):
     assert table.read_bytes() == kept
 
 
-def test_a_changed_recipe_is_refused_and_the_others_go_on(
-    compared, in_process, tmp_path, capsys
+def test_a_changed_recipe_is_refused_before_anything_is_done(
+    compared, in_process, tmp_path
 ):
-    """Training itself says why."""
     request_of = compared.request
     changed = tmp_path / "narrow.cfg"
     with open(request_of.recipes[0]) as stream:
@@ -237,12 +236,31 @@ def test_a_changed_recipe_is_refused_and_the_others_go_on(
         "done",
         "to do",
     ]
+    before = {
+        path: path.stat().st_mtime_ns for path in request.workdir.rglob("*")
+    }
+    run_step = in_process()
+    with pytest.raises(UserError) as caught:
+        compare(request, run_step)
+    message = str(caught.value)
+    assert message.count("narrow: --seed: was '0', now '5'") == 1
+    assert "wide" not in message
+    assert message.count("another --workdir") == 1
+    assert run_step.labels == []
+    assert before == {
+        path: path.stat().st_mtime_ns for path in request.workdir.rglob("*")
+    }
+
+
+def test_a_report_that_fails_is_told_of(compared, in_process):
+    request = compared.request
+    report = Places(request.workdir).report / "report.json"
+    kept = report.read_bytes()
+    report.unlink()
     run_step = in_process(report="not now")
     result = compare(request, run_step)
-    assert "--seed: was '0', now '5'" in capsys.readouterr().err
-    assert [row.status for row in result.rows] == ["failed", "done"]
-    assert result.rows[0].test_dice is None
-    assert run_step.labels == ["train narrow", "report"]
+    report.write_bytes(kept)
+    assert run_step.labels == ["report"]
     assert not result.succeeded
     assert "no report: report: not now" in "\n".join(result.describe())
 
