@@ -432,6 +432,30 @@ def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
     assert "--split: the table" in capsys.readouterr().err
 
 
+def test_subjects_without_a_line_are_named(folded, tmp_path, capsys):
+    request, *_ = folded
+    table = Places(request.workdir).fold_models("narrow")
+    lines = table.read_text().splitlines(keepends=True)
+    fewer = table.with_name("fewer.csv")
+    fewer.write_text("".join([*lines[:2], *lines[3:-1]]))
+    gone = sorted(lines[i].split(",")[0] for i in (2, -1))
+    flags = [
+        f"--data_dir={request.data_dir}",
+        f"--output_dir={tmp_path / 'out'}",
+        f"--fold_models={fewer}",
+        *request.evaluate_flags,
+    ]
+    assert evaluate(["wmh-evaluate", *flags]) == 0
+    fewer.unlink()
+    warning = (
+        f"2 subjects of the cross-validation have no line in {fewer} and are "
+        f"not evaluated: {', '.join(gone)}"
+    )
+    assert f"warning: {warning}" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["warnings"] == [warning]
+
+
 def save_info(folder, subjects):
     """A model folder of which only what it has seen will be read."""
     folder.mkdir(parents=True)
