@@ -46,6 +46,11 @@ class TrainingResult:
     stopped_early: bool
     model_folder: Path
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no epoch found any validation lesion, Dice 0 throughout."""
+        return self.best_dice == 0
+
 
 def train(
     config: TrainingConfig, group: ProcessGroup | None = None
