@@ -164,7 +164,7 @@ def _stream(
 ) -> Iterator[Any]:
     """What a training reads."""
     from wmh_keras.datasets import open_prepared_data
-    from wmh_keras.training.augmentation import AugmentationConfig
+    from wmh_keras.training.augmentation_config import AugmentationConfig
     from wmh_keras.training.input_pipeline import TrainingStream
 
     data = open_prepared_data(data_dir)

@@ -15,7 +15,7 @@ from wmh_keras.model_info import ModelInfo, subject_digest
 from wmh_keras.models import blocks, build_model, default_arguments
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import patch_store
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import share_of
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
@@ -26,6 +26,7 @@ from wmh_keras.training.losses import (
 )
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
+from wmh_keras.training.thick_slices import ThickSlices
 
 Stream = TrainingStream | PatchStream
 
@@ -65,6 +66,9 @@ def training_stream(
         noise_std=config.noise_std,
         probability=config.augmentation_probability,
         padding=data.preprocess_config.padding,
+        gamma=config.gamma,
+        bias_field=config.bias_field,
+        blur_px=config.blur_px,
     )
     share = share_of(config.global_batch_size, group)
     if not config.patch_size:
@@ -92,6 +96,9 @@ def training_stream(
         lesion_patches=config.lesion_patches,
         patch_shift=config.patch_shift,
         augmentation=augmentation,
+        thick_slices=ThickSlices(
+            config.thick_slices, config.thick_from_mm, config.thick_to_mm
+        ),
         share=share,
         augment_on=config.augment_on,
     )

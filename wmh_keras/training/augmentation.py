@@ -6,55 +6,15 @@ same matrix. All randomness comes from stateless operations, so that the
 changes are a function of the seed alone.
 """
 
-import dataclasses
 import math
 
 import tensorflow as tf
 
-
-@dataclasses.dataclass(frozen=True)
-class AugmentationConfig:
-    """How strong each of the seven augmentations is; 0 turns one off.
-
-    Attributes:
-      vertical_flip: Probability, 0 to 1.
-      horizontal_flip: Probability, 0 to 1; swaps left and right.
-      rotation_degrees: Largest angle, either way.
-      contrast: Largest share by which intensities grow or shrink.
-      scaling: Largest share by which the content grows or shrinks.
-      translation: Largest shift, as a share of the side, in y and in x.
-      noise_std: Standard deviation of the noise, in those of the volume.
-      probability: Probability that a slice gets one of the last five, each
-        drawn by itself.
-      padding: Padding rule of the prepared slices, "zero" or "background":
-        what comes in from outside the slice looks like its padding.
-      translation_z: Of 3-D patches: largest shift along z, as a share of the
-        depth; None takes that of the other axes.
-    """
-
-    vertical_flip: float = 0.0
-    horizontal_flip: float = 0.0
-    rotation_degrees: float = 0.0
-    contrast: float = 0.0
-    scaling: float = 0.0
-    translation: float = 0.0
-    noise_std: float = 0.0
-    probability: float = 1.0
-    padding: str = "zero"
-    translation_z: float | None = None
-
-    @property
-    def moves(self) -> bool:
-        """Whether anything changes the geometry."""
-        return any(
-            (
-                self.vertical_flip,
-                self.horizontal_flip,
-                self.rotation_degrees and self.probability,
-                self.scaling and self.probability,
-                self.translation and self.probability,
-            )
-        )
+from wmh_keras.training.augmentation_appearance import change_appearance
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
+    random_choice,
+)
 
 
 def augment(
@@ -83,6 +43,8 @@ def augment(
         image, mask = transform(image, mask, matrices, config.padding)
     if config.contrast and config.probability:
         image = change_contrast(image, seeds[1], config)
+    if config.changes_appearance:
+        image = change_appearance(image, tf.random.fold_in(seed, 1), config)
     if config.noise_std and config.probability:
         image = add_noise(image, seeds[2], config)
     return image, mask
@@ -227,14 +189,6 @@ def add_noise(
     shape = tf.concat([tf.shape(noisy)[:1], tf.shape(image)[1:]], axis=0)
     noise = tf.random.stateless_normal(shape, seed, stddev=config.noise_std)
     return tf.tensor_scatter_nd_add(image, noisy, noise)
-
-
-def random_choice(
-    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
-) -> tf.Tensor:
-    """Draws which of `count` slices get a change: (count,) bool."""
-    chances = tf.random.stateless_uniform((count,), tf.random.fold_in(seed, 1))
-    return chances < config.probability
 
 
 def _sign(flipped: tf.Tensor) -> tf.Tensor:

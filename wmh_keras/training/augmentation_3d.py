@@ -13,12 +13,14 @@ interpolating there smears lesions that are one slice thin.
 import tensorflow as tf
 
 from wmh_keras.training.augmentation import (
-    AugmentationConfig,
     add_noise,
     change_contrast,
     project,
     random_matrices,
     rim_median,
+)
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
 )
 
 

@@ -26,7 +26,15 @@ CHANGEABLE = (
     "epochs",
 )
 # What says how patches are drawn, and means nothing for whole slices.
-_FOR_PATCHES = ("lesion_patches", "patch_shift")
+_FOR_PATCHES = (
+    "lesion_patches",
+    "patch_shift",
+    "thick_slices",
+    "thick_from_mm",
+    "thick_to_mm",
+)
+# Augmentations that are there for 2-D slices and patches, on the host.
+_APPEARANCE = ("gamma", "bias_field", "blur_px")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +105,14 @@ class TrainingConfig:
         "of the patch.",
         highest=0.5,
     )
+    thick_slices: float = flag(
+        0.0,
+        "Share of the 2-D patches of thin-sliced volumes that are cut from "
+        "the mean of neighbouring slices, as thick ones would look.",
+        highest=1,
+    )
+    thick_from_mm: float = flag(5.0, "Thickness of those at least.")
+    thick_to_mm: float = flag(8.0, "Thickness of those at most.")
 
     epochs: int = flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = flag(
@@ -176,10 +192,27 @@ class TrainingConfig:
         0.05,
         "Standard deviation of Gaussian noise, in those of the volume.",
     )
+    gamma: float = flag(
+        0.0,
+        "Bend the contrast curve by a power of exp(± up to this).",
+        highest=2,
+    )
+    bias_field: float = flag(
+        0.0,
+        "Change the intensity by a smooth field of up to this share.",
+        highest=0.99,
+    )
+    blur_px: float = flag(
+        0.0,
+        "Blur by a Gaussian of this standard deviation in pixels, mixed with "
+        "the slice at random.",
+        highest=10,
+    )
     augmentation_probability: float = flag(
         0.5,
         "Probability that a slice gets a rotation; likewise contrast, "
-        "scaling, translation and noise, each drawn by itself.",
+        "scaling, translation, noise and those that are off by default, each "
+        "drawn by itself.",
         highest=1,
     )
     augment_on: str = flag(
@@ -232,12 +265,32 @@ class TrainingConfig:
                 "--augment_on: expected host for 3-D patches, which are "
                 "augmented there only, received device"
             )
+        self._check_what_is_for_2d()
         for field in dataclasses.fields(self):
             is_set = getattr(self, field.name) != field.default
             if field.name in _FOR_PATCHES and is_set and not self.patch_size:
                 raise UsageError(
                     f"--{field.name}: expected only with --patch_size, which "
                     "is empty: whole slices are fitted"
+                )
+
+    def _check_what_is_for_2d(self) -> None:
+        if self.thick_from_mm > self.thick_to_mm:
+            raise UsageError(
+                f"--thick_from_mm: expected at most --thick_to_mm "
+                f"({self.thick_to_mm}), received {self.thick_from_mm}"
+            )
+        if len(self.patch_size) == 3 and self.thick_slices:
+            raise UsageError(
+                "--thick_slices: expected 0 for 3-D patches, received "
+                f"{self.thick_slices}; only 2-D patches can be thickened"
+            )
+        is_plain = len(self.patch_size) != 3 and self.augment_on == "host"
+        for name in _APPEARANCE:
+            if getattr(self, name) and not is_plain:
+                raise UsageError(
+                    f"--{name}: expected 0 for 3-D patches and with "
+                    f"--augment_on=device, received {getattr(self, name)}"
                 )
 
     def to_flags(self) -> dict[str, str]:

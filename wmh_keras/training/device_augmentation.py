@@ -16,10 +16,12 @@ import tensorflow as tf
 from keras import ops
 
 from wmh_keras.training.augmentation import (
-    AugmentationConfig,
-    random_choice,
     random_factors,
     random_matrices,
+)
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
+    random_choice,
 )
 
 Tensor = keras.KerasTensor  # or that of the backend

@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord
-from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.augmentation import augment
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import BatchShare
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,

@@ -30,6 +30,7 @@ class StoredPlace:
       num_lesion_voxels: Its voxels of label 1.
       fill: What lies beyond its border, by channel: 0, or its background
         where the padding rule says so.
+      slice_spacing_mm: From one slice to the next.
     """
 
     volume_id: str
@@ -38,6 +39,7 @@ class StoredPlace:
     first_lesion_voxel: int
     num_lesion_voxels: int
     fill: tuple[float, ...]
+    slice_spacing_mm: float
 
 
 def check_room(
@@ -99,6 +101,7 @@ def write_volumes(
                     first_lesion_voxel=first_lesion,
                     num_lesion_voxels=count,
                     fill=_fill(prepared, data.preprocess_config.padding),
+                    slice_spacing_mm=prepared.geometry.spacing_mm[2],
                 )
             )
             first_slice += len(prepared.slices)

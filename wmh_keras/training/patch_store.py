@@ -37,7 +37,7 @@ from wmh_keras.training.patch_preparation import (
 FOLDER = "patches"
 
 _INDEX = "index.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)

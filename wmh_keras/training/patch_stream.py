@@ -16,17 +16,20 @@ import numpy as np
 import tensorflow as tf
 
 from wmh_keras.datasets import VolumeRecord
-from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.augmentation import augment
 from wmh_keras.training.augmentation_3d import augment_3d
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import BatchShare
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
 )
 from wmh_keras.training.patch_store import PatchStore
+from wmh_keras.training.thick_slices import ThickSlices, thicken
 
-# Apart from each other: draws of the order, and of the places.
-_ORDER, _PLACE = 0, 1
+# Apart from each other: draws of the order, of the places, of thick slices.
+_ORDER, _PLACE, _THICKNESS = 0, 1, 2
+_NONE_THICK = ThickSlices()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,7 @@ class PatchStream:
       patch_shift: How far such a voxel lies from the patch's centre at most,
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
+      thick_slices: Which 2-D patches are cut from several slices at once.
       share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
@@ -59,6 +63,7 @@ class PatchStream:
     lesion_patches: float
     patch_shift: float
     augmentation: AugmentationConfig
+    thick_slices: ThickSlices = _NONE_THICK
     share: BatchShare | None = None
     augment_on: str = "host"
 
@@ -152,10 +157,27 @@ class PatchStream:
             number = int(step) * self.global_batch_size + index
             volume, start = self.place(number)
             first = [at - m for at, m in zip(start, margins, strict=True)]
-            image, mask = self.store.read(volume, first, shape)
+            image, mask = self._read(number, volume, first, shape)
             images.append(image)
             masks.append(mask)
         return np.stack(images).astype(np.float32), np.stack(masks)
+
+    def _read(
+        self, number: int, volume: int, start: list[int], shape: list[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads a patch; one slice of it may be made of several."""
+        stored = self.store.places[volume]
+        depth, *plane = shape
+        draw = np.random.default_rng((self.seed, _THICKNESS, number))
+        count = self.thick_slices.draw(stored.slice_spacing_mm, draw)
+        count = min(count, stored.num_slices)
+        if depth > 1 or count == 1:
+            return self.store.read(volume, start, shape)
+        z, *rest = start
+        # Within the volume, and the slice that was drawn anywhere in it.
+        z = z - int(draw.integers(count))
+        z = min(max(z, 0), stored.num_slices - count)
+        return thicken(*self.store.read(volume, (z, *rest), (count, *plane)))
 
     def _make_batch(self, step: tf.Tensor) -> tuple[Any, ...]:
         image, mask = tf.numpy_function(

@@ -5,11 +5,13 @@ import pytest
 import tensorflow as tf
 
 from wmh_keras.training.augmentation import (
-    AugmentationConfig,
     augment,
     project,
     random_matrices,
     transform,
+)
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
 )
 
 SEED = (3, 14)

@@ -6,11 +6,13 @@ import scipy.ndimage
 import tensorflow as tf
 
 from wmh_keras.training.augmentation import (
-    AugmentationConfig,
     augment,
     random_matrices,
 )
 from wmh_keras.training.augmentation_3d import augment_3d, random_positions
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
+)
 
 SEED = (3, 14)
 

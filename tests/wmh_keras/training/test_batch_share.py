@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from wmh_keras.process_group import ProcessGroup
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import BatchShare, share_of
 from wmh_keras.training.input_pipeline import TrainingStream
 from wmh_keras.training.patch_store import open_patch_store

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wmh_keras.training.augmentation import AugmentationConfig, augment
+from wmh_keras.training.augmentation import augment
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
@@ -135,7 +136,7 @@ def test_the_seed_decides_everything():
 _SHARDED = """
 import jax, numpy as np, tensorflow as tf
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.device_augmentation import (
     DeviceAugmentation, draw_changes
 )

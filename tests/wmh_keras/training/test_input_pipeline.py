@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from data_prep.errors import UserError
 from wmh_keras.training import input_pipeline
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 
 BATCH = 4

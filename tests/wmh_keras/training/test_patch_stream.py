@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from wmh_keras.training import patch_stream
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
+from wmh_keras.training.thick_slices import ThickSlices
 
 ALL = AugmentationConfig(
     vertical_flip=0.5,
@@ -217,6 +218,38 @@ def test_a_translation_is_a_share_of_the_patch_along_every_axis(
     # A batch is changed in chunks.
     np.testing.assert_allclose(moved, [[0.4, 0.8, 0.8]] * len(moved))
     assert moved
+
+
+def test_a_thick_patch_is_the_mean_of_slices_around_its_own(make_stream):
+    stream = make_stream(lesion_patches=0.0)
+    spacing = stream.store.places[0].slice_spacing_mm
+    thick = dataclasses.replace(
+        stream, thick_slices=ThickSlices(1.0, 3 * spacing, 3 * spacing)
+    )
+    firsts = set()
+    for step, (images, masks) in enumerate(arrays(thick, 0, 6)):
+        for index in range(4):
+            volume, (z, *rest) = stream.place(4 * step + index)
+            whole, labels = stream.store.read(volume, (0, *rest), (6, 8, 12))
+            found = [
+                first
+                for first in range(max(z - 2, 0), min(z, 3) + 1)
+                if np.allclose(
+                    images[index],
+                    whole[first : first + 3].astype(np.float32).mean(axis=0),
+                )
+            ]
+            assert found
+            majority = np.sum(labels[found[0] : found[0] + 3] == 1, axis=0) > 1
+            np.testing.assert_array_equal(masks[index, ..., 0] == 1, majority)
+            firsts.add(found[0] - z)
+    assert firsts >= {-2, -1, 0}
+
+
+def test_no_volume_is_thickened_beyond_its_slices(make_stream):
+    stream = make_stream(thick_slices=ThickSlices(1.0, 1e6, 1e6))
+    ((image, _),) = arrays(stream, 0, 1)
+    assert np.isfinite(image).all()
 
 
 def test_flips_alone_read_no_margin(make_stream):

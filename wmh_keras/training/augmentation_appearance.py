@@ -1,0 +1,107 @@
+"""Changes to how slices look that the paper does not make.
+
+For scans from scanners that the training has not seen: another contrast curve
+(gamma), an uneven coil (bias field), a coarser image (blur). Each slice gets
+each of them by itself, with the probability of the others; strengths of 0 turn
+them off.
+"""
+
+import math
+
+import tensorflow as tf
+
+from wmh_keras.training.augmentation_config import (
+    AugmentationConfig,
+    random_choice,
+)
+
+# Sides of the coarse grid whose bicubic interpolation is the bias field.
+_FIELD = 4
+
+
+def change_appearance(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Changes a batch, every slice in its own way.
+
+    Args:
+      image: (b, h, w, c) float32, z-scored.
+      seed: (2,) integer; the same seed gives the same result.
+      config: What to do. With everything at 0 the result is the input.
+
+    Returns:
+      The same shape and type.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    if not config.probability:
+        return image
+    if config.blur_px:
+        image = blur(image, seeds[0], config)
+    if config.bias_field:
+        image = add_bias_field(image, seeds[1], config)
+    if config.gamma:
+        image = change_gamma(image, seeds[2], config)
+    return image
+
+
+def change_gamma(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Bends the contrast curve; mean and deviation of each slice stay.
+
+    With t the intensity as a share of the slice's range, t becomes
+    t ** exp(u), u uniform within ± gamma.
+    """
+    count = tf.shape(image)[0]
+    amounts = tf.random.stateless_uniform((count,), seed, -1.0, 1.0)
+    amounts = tf.where(random_choice(count, seed, config), amounts, 0.0)
+    power = tf.exp(config.gamma * amounts)[:, None, None, None]
+    low = tf.reduce_min(image, (1, 2), keepdims=True)
+    span = tf.maximum(tf.reduce_max(image, (1, 2), keepdims=True) - low, 1e-6)
+    bent = ((image - low) / span) ** power
+    mean, variance = tf.nn.moments(image, (1, 2), keepdims=True)
+    mean_2, variance_2 = tf.nn.moments(bent, (1, 2), keepdims=True)
+    scale = tf.sqrt(variance / tf.maximum(variance_2, 1e-12))
+    changed = (bent - mean_2) * scale + mean
+    return tf.where((amounts != 0)[:, None, None, None], changed, image)
+
+
+def add_bias_field(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Multiplies by a smooth field of 1 ± bias_field, from the darkest pixel.
+
+    The darkest pixel stands for no signal, which no coil changes.
+    """
+    count, height, width = tf.unstack(tf.shape(image)[:3])
+    nodes = tf.random.stateless_uniform(
+        (count, _FIELD, _FIELD, 1), seed, -1.0, 1.0
+    )
+    gets_it = random_choice(count, seed, config)[:, None, None, None]
+    nodes = config.bias_field * tf.where(gets_it, nodes, 0.0)
+    field = tf.image.resize(nodes, (height, width), "bicubic")
+    low = tf.reduce_min(image, (1, 2), keepdims=True)
+    return image + (image - low) * field
+
+
+def blur(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Mixes each slice with its Gaussian blur of standard deviation blur_px.
+
+    The share of the blurred one is uniform within 0 and 1.
+    """
+    count, channels = tf.shape(image)[0], image.shape[-1]
+    share = tf.random.stateless_uniform((count,), seed)
+    share = tf.where(random_choice(count, seed, config), share, 0.0)
+    reach = math.ceil(3 * config.blur_px)
+    offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
+    weights = tf.exp(-0.5 * (offsets / config.blur_px) ** 2)
+    weights /= tf.reduce_sum(weights)
+    blurred = tf.pad(
+        image, ((0, 0), (reach, reach), (reach, reach), (0, 0)), "SYMMETRIC"
+    )
+    for shape in ((-1, 1, 1, 1), (1, -1, 1, 1)):
+        kernel = tf.tile(tf.reshape(weights, shape), (1, 1, channels, 1))
+        blurred = tf.nn.depthwise_conv2d(blurred, kernel, (1, 1, 1, 1), "VALID")
+    return image + share[:, None, None, None] * (blurred - image)
