@@ -38,6 +38,8 @@ class Program:
         return subprocess.Popen(
             [sys.executable, "-m", "wmh_keras.train", *self.arguments],
             cwd=self.repository,
+            # Each compiles for itself, as a user's would.
+            env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
