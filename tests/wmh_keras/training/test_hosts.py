@@ -74,9 +74,10 @@ class Running:
 
     def finish(self):
         """Waits for the end; gives (code, stdout, stderr)."""
-        code = self.process.wait(HANGS_SECONDS)
-        self._reader.join(HANGS_SECONDS)
-        return code, self.process.stdout.read(), self.errors
+        with self.process:  # closes the pipes
+            code = self.process.wait(HANGS_SECONDS)
+            self._reader.join(HANGS_SECONDS)
+            return code, self.process.stdout.read(), self.errors
 
 
 def finish(processes):
