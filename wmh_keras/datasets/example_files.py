@@ -156,11 +156,19 @@ class ExampleFiles:
         return _interleave(len(index.paths), file_seed, numbers)
 
     def read_numbers(
-        self, index: RecordIndex, numbers: "tf.data.Dataset"
+        self,
+        index: RecordIndex,
+        numbers: "tf.data.Dataset",
+        in_flight: int | None = None,
     ) -> "tf.data.Dataset":
         """Returns the parsed examples of these numbers, in their order.
 
         Nothing else is read, not even what lies beside them.
+
+        Args:
+          index: from `index`.
+          numbers: int64.
+          in_flight: examples read at a time; by default tf.data decides.
         """
         import tensorflow as tf
 
@@ -183,7 +191,9 @@ class ExampleFiles:
             return self._parse(records.take(1).get_single_element())
 
         return numbers.map(
-            read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            read,
+            num_parallel_calls=in_flight or tf.data.AUTOTUNE,
+            deterministic=True,
         )
 
     def decode(self, element: Element) -> Element:

@@ -318,7 +318,7 @@ class PreparedData:
         ids = [record.volume_id for record in records]
         is_wanted = index.find(ids, len(ids))
         numbers = tf.data.Dataset.from_tensor_slices(np.flatnonzero(is_wanted))
-        return self._volumes.read_numbers(index, numbers)
+        return self._volumes.read_numbers(index, numbers, _VOLUMES_IN_FLIGHT)
 
     def _keep(
         self, dataset: "tf.data.Dataset", records: Sequence[VolumeRecord]
