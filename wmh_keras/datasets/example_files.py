@@ -7,7 +7,7 @@ while their arrays are still compressed.
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from absl import logging
 
 from data_prep.dataset import data_folder
 from data_prep.errors import UserError
+from wmh_keras.datasets.record_index import RecordIndex, index_records
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -100,22 +101,99 @@ class ExampleFiles:
         import tensorflow as tf
 
         paths = tf.constant(self.paths(splits))
-        cycle_length = min(_INTERLEAVED_FILES, paths.shape[0])
-        if file_seed is not None:
-            paths = tf.random.experimental.stateless_shuffle(paths, file_seed)
-        return (
-            tf.data.Dataset.from_tensor_slices(paths)
-            .interleave(
-                tf.data.TFRecordDataset,
-                cycle_length=cycle_length,
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
+        return _interleave(
+            len(paths),
+            file_seed,
+            lambda file: tf.data.TFRecordDataset(tf.gather(paths, file)),
+        ).map(
+            self._parse,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+
+    def index(self, splits: Sequence[str]) -> RecordIndex:
+        """Finds the examples of these splits in their files.
+
+        Raises:
+          UserError: a file is missing, damaged, or not the one described.
+        """
+        index = index_records(self.paths(splits))
+        described = [
+            length
+            for split in splits
+            for length in self._info.splits[split].shard_lengths
+        ]
+        if index.lengths.tolist() != described:
+            raise UserError(
+                f"{self.folder}: the files hold {sum(index.lengths)} examples, "
+                f"but {sum(described)} are described; copy the data set again"
             )
-            .map(
-                self._parse,
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
+        return index
+
+    def numbers_interleaved(
+        self,
+        index: RecordIndex,
+        file_seed: "tf.Tensor | Sequence[int] | None" = None,
+    ) -> "tf.data.Dataset":
+        """Returns the numbers of the examples, and reads none.
+
+        Args:
+          index: from `index`.
+          file_seed: as for `read_interleaved`.
+
+        Returns:
+          int64, in the order in which `read_interleaved` gives the examples.
+        """
+        import tensorflow as tf
+
+        stops = tf.constant(index.lengths.cumsum())
+        lengths = tf.constant(index.lengths)
+
+        def numbers(file: tf.Tensor) -> tf.data.Dataset:
+            stop = tf.gather(stops, file)
+            return tf.data.Dataset.range(stop - tf.gather(lengths, file), stop)
+
+        return _interleave(len(index.paths), file_seed, numbers)
+
+    def read_numbers(
+        self,
+        index: RecordIndex,
+        numbers: "tf.data.Dataset",
+        in_flight: int | None = None,
+    ) -> "tf.data.Dataset":
+        """Returns the parsed examples of these numbers, in their order.
+
+        Nothing else is read, not even what lies beside them.
+
+        Args:
+          index: from `index`.
+          numbers: int64.
+          in_flight: examples read at a time; by default tf.data decides.
+        """
+        import tensorflow as tf
+
+        paths, files, offsets = map(
+            tf.constant, (index.paths, index.files, index.offsets)
+        )
+
+        def read(number: tf.Tensor) -> Element:
+            # The one reader of TensorFlow that takes offsets and compares
+            # checksums; without a buffer it reads the one record.
+            variant = tf.raw_ops.TFRecordDatasetV2(
+                filenames=[tf.gather(paths, tf.gather(files, number))],
+                compression_type="",
+                buffer_size=0,
+                byte_offsets=[tf.gather(offsets, number)],
             )
+            records = tf.data.experimental.from_variant(
+                variant, tf.TensorSpec((), tf.string)
+            )
+            return self._parse(records.take(1).get_single_element())
+
+        return numbers.map(
+            read,
+            num_parallel_calls=in_flight or tf.data.AUTOTUNE,
+            deterministic=True,
         )
 
     def decode(self, element: Element) -> Element:
@@ -132,6 +210,25 @@ class ExampleFiles:
 
         skip = {name: tfds.decode.SkipDecoding() for name in _ARRAYS}
         return self._features.deserialize_example(record, decoders=skip)
+
+
+def _interleave(
+    num_files: int,
+    file_seed: "tf.Tensor | Sequence[int] | None",
+    open_file: "Callable[[tf.Tensor], tf.data.Dataset]",
+) -> "tf.data.Dataset":
+    """Takes an element of each file by turns; the one order of examples."""
+    import tensorflow as tf
+
+    files = tf.range(num_files)
+    if file_seed is not None:
+        files = tf.random.experimental.stateless_shuffle(files, file_seed)
+    return tf.data.Dataset.from_tensor_slices(files).interleave(
+        open_file,
+        cycle_length=min(_INTERLEAVED_FILES, num_files),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
 
 
 @contextlib.contextmanager

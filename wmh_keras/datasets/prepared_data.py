@@ -5,10 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data_prep.dataset import data_folder
 from data_prep.errors import UserError
 from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.datasets.example_files import Element, ExampleFiles
+from wmh_keras.datasets.slice_index import SliceIndex
 from wmh_keras.datasets.stored_volume import StoredVolume, stored_volume_from
 from wmh_keras.datasets.volume_records import VolumeRecord, read_records
 
@@ -170,6 +173,25 @@ class PreparedData:
             tf.data.experimental.assert_cardinality(self.count_slices(records))
         )
 
+    def index_slices(self, records: Sequence[VolumeRecord]) -> SliceIndex:
+        """Finds the slices of these volumes without reading them.
+
+        For a reader that needs only some of them: it chooses by their
+        numbers, which come in the order of `encoded_slices`.
+
+        Args:
+          records: from `select`.
+
+        Raises:
+          UserError: a volume without a reference, or not of this data set,
+            or a damaged file.
+        """
+        self._check_records(records)
+        index = self._slices.index(self._splits_of(records))
+        ids = [record.volume_id for record in records]
+        is_wanted = index.find(ids, self.count_slices(records))
+        return SliceIndex(self._slices, index, is_wanted)
+
     def decode_slice(self, element: Element) -> Element:
         """Decodes one element of `encoded_slices`; for `Dataset.map`.
 
@@ -209,8 +231,7 @@ class PreparedData:
         places = [stored.index(role) for role in channels]
         self._check_records(records, need_masks=False)
         wanted = {record.volume_id: record for record in records}
-        dataset = self._volumes.read_in_order(self._splits_of(records))
-        dataset = self._keep(dataset, records).map(
+        dataset = self._encoded_volumes(records).map(
             self._volumes.decode,
             num_parallel_calls=_VOLUMES_IN_FLIGHT,
             deterministic=True,
@@ -279,15 +300,33 @@ class PreparedData:
         needed = {record.split for record in records}
         return [split for split in self.split_names if split in needed]
 
+    def _are_whole_splits(self, records: Sequence[VolumeRecord]) -> bool:
+        splits = self._splits_of(records)
+        stored = [r for r in self._records if r.split in splits]
+        return set(stored) == set(records)
+
+    def _encoded_volumes(
+        self, records: Sequence[VolumeRecord]
+    ) -> "tf.data.Dataset":
+        """Returns the volumes undecoded; reads no others."""
+        import tensorflow as tf
+
+        splits = self._splits_of(records)
+        if self._are_whole_splits(records):
+            return self._volumes.read_in_order(splits)
+        index = self._volumes.index(splits)
+        ids = [record.volume_id for record in records]
+        is_wanted = index.find(ids, len(ids))
+        numbers = tf.data.Dataset.from_tensor_slices(np.flatnonzero(is_wanted))
+        return self._volumes.read_numbers(index, numbers, _VOLUMES_IN_FLIGHT)
+
     def _keep(
         self, dataset: "tf.data.Dataset", records: Sequence[VolumeRecord]
     ) -> "tf.data.Dataset":
         """Leaves out the volumes that are not wanted, before decoding."""
         import tensorflow as tf
 
-        splits = self._splits_of(records)
-        stored = [r for r in self._records if r.split in splits]
-        if set(stored) == set(records):
+        if self._are_whole_splits(records):
             return dataset
         wanted = tf.constant(sorted(record.volume_id for record in records))
         return dataset.filter(

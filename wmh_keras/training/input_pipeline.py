@@ -8,18 +8,19 @@ the batches that it would have seen, and an epoch may be shorter or longer than
 a pass through the data.
 
 Several processes make a part of every batch each, the same batch as one would
-make. All read the records, which are small and stay undecoded; what takes the
-time, decoding and augmenting, is divided.
+make. They shuffle the numbers of the slices, as one shuffles the slices
+themselves, and each reads only what its own part needs.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from data_prep.errors import UserError
-from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.datasets import PreparedData, SliceIndex, VolumeRecord
 from wmh_keras.training.augmentation import augment
 from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import BatchShare
@@ -60,6 +61,16 @@ class TrainingStream:
     @property
     def _share(self) -> BatchShare:
         return self.share or BatchShare(self.global_batch_size)
+
+    @functools.cached_property
+    def _index(self) -> SliceIndex | None:
+        """Finds single slices; None where all of a batch are needed here.
+
+        Reading them one after the other is faster then.
+        """
+        if len(self._share.needed) == self.global_batch_size:
+            return None
+        return self.data.index_slices(self.records)
 
     @property
     def device_augmentation(self) -> DeviceAugmentation | None:
@@ -114,14 +125,12 @@ class TrainingStream:
     def _one_pass(self, number: tf.Tensor) -> tf.data.Dataset:
         """Returns (pass, place, undecoded slices of one batch)."""
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
-        shuffled = self.data.encoded_slices(
-            self.records, file_seed=seed
-        ).shuffle(
+        shuffled = self._in_order_of_files(seed).shuffle(
             self._buffer_size(),
             seed=tf.cast(tf.random.fold_in(seed, 0)[0], tf.int64),
             reshuffle_each_iteration=False,
         )
-        decoded = self._keep_share(shuffled).map(
+        decoded = self._read_share(shuffled).map(
             self._decode,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
@@ -131,19 +140,28 @@ class TrainingStream:
             lambda place, batch: (number, place, batch)
         )
 
-    def _keep_share(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Drops what other processes decode, and the slices left over."""
-        needed = self._share.needed
+    def _in_order_of_files(self, seed: tf.Tensor) -> tf.data.Dataset:
+        """Returns undecoded slices, or their numbers in the same order.
+
+        A shuffle never looks at what it shuffles: both end in one order.
+        """
+        if self._index is None:
+            return self.data.encoded_slices(self.records, file_seed=seed)
+        return self._index.numbers(file_seed=seed)
+
+    def _read_share(self, shuffled: tf.data.Dataset) -> tf.data.Dataset:
+        """Drops the slices left over, and what other processes read."""
         size = self.global_batch_size
-
-        def is_needed(number: tf.Tensor, _: dict[str, tf.Tensor]) -> tf.Tensor:
-            place = number % size
-            return (place >= needed.start) & (place < needed.stop)
-
-        whole = dataset.take(self.batches_per_pass * size)
-        if len(needed) == size:
+        whole = shuffled.take(self.batches_per_pass * size)
+        if self._index is None:
             return whole
-        return whole.enumerate().filter(is_needed).map(lambda _, e: e)
+        needed = self._share.needed
+
+        def is_needed(place: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            return (place % size >= needed.start) & (place % size < needed.stop)
+
+        numbers = whole.enumerate().filter(is_needed).map(lambda _, n: n)
+        return self._index.read(numbers)
 
     def _decode(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         decoded = self.data.decode_slice(element)

@@ -102,6 +102,8 @@ def compared(request_of, in_process):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(child, "_start", start_noted)
+        # The signals need the time that compiling takes.
+        patch.setenv("JAX_ENABLE_COMPILATION_CACHE", "false")
         killed = compare(
             request_of,
             run_until(signal.SIGKILL, (checkpoints / "epoch_000001").exists),

@@ -1,5 +1,6 @@
 """Reading prepared data folders."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,21 @@ def test_some_volumes_only(data):
     assert read == chosen
 
 
+def test_volumes_that_are_not_chosen_are_not_read(data_dir, tmp_path):
+    copy = shutil.copytree(data_dir, tmp_path / "copy")
+    data = open_prepared_data(copy)
+    (path,) = copy.glob("tfds_wmh/volumes/1.0.0/*train.tfrecord*")
+    content = bytearray(path.read_bytes())
+    # The volumes lie in the order of their names, arrays in the middle.
+    content[12 + int.from_bytes(content[:8], "little") // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        list(data.read_volumes(data.select("train")))
+    chosen = [r for r in data.select("train") if r.volume_id != "sub-a"]
+    read = [item.record for item in data.read_volumes(chosen)]
+    assert ids(read) == ["sub-a_ses-2", "sub-b"]
+
+
 def test_slices_are_those_of_the_one_door(data, cases):
     chosen = data.select(subjects=["a", "c"])
     assert data.count_slices(chosen) == 14
@@ -255,8 +271,6 @@ def test_no_data_is_explained(tmp_path):
 
 
 def test_a_changed_list_is_refused(data_dir, tmp_path):
-    import shutil
-
     copy = shutil.copytree(data_dir, tmp_path / "copy")
     cases = copy / "cases.csv"
     cases.write_text(cases.read_text().replace("validation", "test"))
@@ -265,8 +279,6 @@ def test_a_changed_list_is_refused(data_dir, tmp_path):
 
 
 def test_a_missing_or_damaged_file_is_named(data_dir, tmp_path):
-    import shutil
-
     copy = shutil.copytree(data_dir, tmp_path / "copy")
     data = open_prepared_data(copy)
     records = next(copy.glob("tfds_wmh/volumes/1.0.0/*train.tfrecord*"))
@@ -274,14 +286,15 @@ def test_a_missing_or_damaged_file_is_named(data_dir, tmp_path):
     records.write_bytes(whole[:-100])
     with pytest.raises(UserError, match="damaged"):
         list(data.read_volumes(data.select("train")))
-    records.unlink()
     with pytest.raises(UserError, match="damaged"):
-        list(data.read_volumes(data.select("train")))
+        list(data.read_volumes(data.select("train", ["a"])))
+    records.unlink()
+    for subjects in (None, ["a"]):
+        with pytest.raises(UserError, match="damaged"):
+            list(data.read_volumes(data.select("train", subjects)))
 
 
 def test_a_damaged_description_of_the_data_is_named(data_dir, tmp_path):
-    import shutil
-
     copy = shutil.copytree(data_dir, tmp_path / "copy")
     description = copy / "tfds_wmh/slices/1.0.0/dataset_info.json"
     description.write_text(description.read_text()[:-40])

@@ -172,6 +172,8 @@ for one, four in zip(expected, received, strict=True):
 def test_several_devices_change_their_share_each(repository, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+    # Its text is read: it has to be compiled, and not to come from a cache.
+    monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "false")
     result = subprocess.run(
         [sys.executable, "-c", _SHARDED],
         cwd=repository,

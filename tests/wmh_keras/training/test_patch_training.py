@@ -29,7 +29,7 @@ NETWORKS = {
         "rotation_degrees": 10.0,
     },
 }
-EPOCHS = 4
+EPOCHS = 3
 
 
 def make_config(data_dir, workdir, network, **changes):
