@@ -99,6 +99,8 @@ def main() -> None:
     """Measures and prints."""
     arguments = _parse()
     tasks = list_tasks(arguments)
+    if not tasks:
+        sys.exit(f"--only={arguments.only}: nothing has this in its name")
     # On a CPU all are alive at once, on a GPU one at a time.
     groups = [tasks] if arguments.device == "cpu" else [[t] for t in tasks]
     rows = []
@@ -190,8 +192,8 @@ def _has_torch(python: str) -> bool:
 
 
 def measure(tasks: list[Task], torch_python: str) -> list[Row]:
-    """Starts a process for each task, and goes round."""
-    workers, rows = [], []
+    """Starts a process for each task, and goes round; leaves out who cannot."""
+    workers, alive, rows = [], [], []
     try:
         for task in tasks:
             print(f"starting {task.name} …", file=sys.stderr, flush=True)
@@ -200,10 +202,9 @@ def measure(tasks: list[Task], torch_python: str) -> list[Row]:
             facts = worker.read()
             if "missing" in facts:
                 print(f"{task.name}: left out, {facts['missing']}")
-                worker.task = None
-            else:
-                rows.append(Row(task, facts))
-        alive = [worker for worker in workers if worker.task]
+                continue
+            alive.append(worker)
+            rows.append(Row(task, facts))
         for _ in range(tasks[0].rounds):
             for worker, row in zip(alive, rows, strict=True):
                 row.speeds.append(worker.time_round())

@@ -18,8 +18,12 @@ import tensorflow as tf
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the last axis; fused while training.
 
-    Outside of training it is Keras's own.
+    Outside of training it is Keras's own. It takes the arguments that our
+    networks use, rather than ignore what would change the result.
     """
+
+    def __init__(self, *, momentum: float, dtype: str, name: str) -> None:
+        super().__init__(momentum=momentum, dtype=dtype, name=name)
 
     def call(
         self,
@@ -31,7 +35,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         Mean and variance are computed in float32 also of bfloat16 features.
         """
-        if not training or not self.trainable:
+        if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         shape = tf.shape(inputs)
         # The operation takes rank 4; what a row is means nothing to it.
@@ -60,6 +64,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 class UpSampling2D(keras.layers.UpSampling2D):
     """Bilinear upsampling of (b, h, w, c) features."""
+
+    def __init__(self, *, interpolation: str, dtype: str, name: str) -> None:
+        if interpolation != "bilinear":
+            raise ValueError(
+                f"interpolation: expected bilinear, received {interpolation!r}"
+            )
+        super().__init__(interpolation=interpolation, dtype=dtype, name=name)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Enlarges height and width by `size`; the type stays."""
