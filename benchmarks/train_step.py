@@ -275,7 +275,7 @@ def show(rows: list[Row], peak_tflops: list[float] | None) -> None:
         )
     print(
         f"\nepoch: of {PAPER_SLICES:,} slices, at this speed. loss: mean of "
-        "the first steps, while warming up."
+        "the first round, which is not timed."
     )
 
 

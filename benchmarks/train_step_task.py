@@ -19,6 +19,8 @@ LEARNING_RATE, ADAM_EPSILON = 3e-4, 1e-7
 NORM_EPSILON, NORM_MOMENTUM = 1e-3, 0.9
 LESION_PRIOR = 0.01
 WMH, OTHER_PATHOLOGY = 1, 2
+# The first compiles; on JAX so may the second, where the metrics begin anew.
+WARM_UP = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Task:
       side: Of the slices, in pixels.
       filters: Channels at each level.
       batch: Slices a step.
-      steps: Steps a round; so many more warm up.
-      rounds: That are timed.
+      steps: Steps a round.
+      rounds: That are timed, after WARM_UP others.
     """
 
     framework: str

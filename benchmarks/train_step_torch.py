@@ -20,6 +20,7 @@ from train_step_task import (
     NORM_EPSILON,
     NORM_MOMENTUM,
     OTHER_PATHOLOGY,
+    WARM_UP,
     WMH,
     Task,
     draw_kernel,
@@ -149,9 +150,9 @@ def main() -> None:
         report(missing="PyTorch sees no GPU")
         return
     training = Training(task)
-    loss = training.run(task.steps)
+    losses = [training.run(task.steps) for _ in range(WARM_UP)]
     report(
-        loss=loss,
+        loss=losses[0],
         weights=training.weights,
         versions={"torch": torch.__version__},
         device=torch.cuda.get_device_name() if task.device == "gpu" else "cpu",
