@@ -39,8 +39,10 @@ TORCH = ("torch eager", "torch compiled")
 PRECISIONS = ("fp32", "bf16")
 # Slices of the paper's whole development and internal test set.
 PAPER_SLICES = 34_228
-# Largest relative difference between the mean losses of the first steps.
-TOLERANCES = {"fp32": 1e-3, "bf16": 3e-2}
+# Largest relative differences between the losses of the first step, and between
+# the means of the first round: Adam's first steps are as large for gradients
+# that are rounding errors alone.
+TOLERANCES = {"fp32": (1e-4, 1e-2), "bf16": (1e-2, 5e-2)}
 
 
 @dataclasses.dataclass
@@ -108,11 +110,11 @@ def main() -> None:
         rows += measure(group, arguments.torch_python)
     if not rows:
         sys.exit("nothing could be measured")
-    check_same(rows)
     show(rows, arguments.peak_tflops)
     if arguments.json:
         text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1)
         Path(arguments.json).write_text(f"{text}\n", encoding="utf-8")
+    check_same(rows)
 
 
 def _parse() -> argparse.Namespace:
@@ -224,14 +226,20 @@ def check_same(rows: list[Row]) -> None:
                 f"{row.task.name} has {row.facts['weights']:,} weights, "
                 f"{first.task.name} {first.facts['weights']:,}"
             )
-        loss, expected = row.facts["loss"], first.facts["loss"]
-        tolerance = TOLERANCES[row.task.precision] * expected
-        # Where slices are changed at random the losses are others.
-        if row.task.augment_on == "none" and abs(loss - expected) > tolerance:
-            sys.exit(
-                f"{row.task.name}: the first steps have the loss {loss:.5f}, "
-                f"those of {first.task.name} {expected:.5f}"
-            )
+        if row.task.augment_on != "none":
+            continue  # what is changed at random has other losses
+        for loss, expected, tolerance in zip(
+            row.facts["losses"],
+            first.facts["losses"],
+            TOLERANCES[row.task.precision],
+            strict=True,
+        ):
+            if abs(loss - expected) > tolerance * expected:
+                sys.exit(
+                    f"{row.task.name} does not train as {first.task.name}: "
+                    f"losses of the first step and of the first round "
+                    f"{row.facts['losses']}, there {first.facts['losses']}"
+                )
 
 
 def show(rows: list[Row], peak_tflops: list[float] | None) -> None:
@@ -271,7 +279,7 @@ def show(rows: list[Row], peak_tflops: list[float] | None) -> None:
         minutes = PAPER_SLICES / row.speed / 60
         print(
             f"{row.task.name:28}{row.speed:8.2f} {spread:>14}{ratio:>11}"
-            f"{share}{minutes:6.0f} min {row.facts['loss']:8.4f}"
+            f"{share}{minutes:6.0f} min {row.facts['losses'][1]:8.4f}"
         )
     print(
         f"\nepoch: of {PAPER_SLICES:,} slices, at this speed. loss: mean of "

@@ -73,23 +73,29 @@ def _rounds(task: Task, devices: distribution.Devices) -> Any:  # noqa: ANN401
     """The callback that waits for its turn, and times it."""
     import keras
 
+    losses = []  # of the first step, then of each epoch
+
     class Rounds(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
             if epoch >= WARM_UP:
                 wait_for_turn()
             self.start = time.perf_counter()
 
+        def on_train_batch_end(self, batch: int, logs: Any) -> None:  # noqa: ANN401
+            if not losses:
+                losses.append(float(logs["loss"]))
+
         def on_epoch_end(self, epoch: int, logs: Any) -> None:  # noqa: ANN401
             loss = float(logs["loss"])  # waits for the device
             seconds = time.perf_counter() - self.start
-            self.first_loss = loss if epoch == 0 else self.first_loss
+            losses.append(loss)
             if epoch >= WARM_UP:
                 report(seconds=seconds)
             if epoch + 1 != WARM_UP:
                 return
             weights = self.model.trainable_variables
             report(
-                loss=self.first_loss,
+                losses=losses[:2],
                 weights=sum(math.prod(v.shape) for v in weights),
                 flops=count_flops(self.model),
                 versions=_versions(task),

@@ -137,10 +137,10 @@ class Training:
         self.adam.step()
         return loss.detach()
 
-    def run(self, steps: int) -> float:
-        """Fits so often; the mean loss."""
-        losses = [self.step() for _ in range(steps)]
-        return float(torch.stack(losses).mean())
+    def run(self, steps: int) -> tuple[float, float]:
+        """Fits so often; the loss of the first step, and the mean."""
+        losses = torch.stack([self.step() for _ in range(steps)])
+        return float(losses[0]), float(losses.mean())
 
 
 def main() -> None:
@@ -152,7 +152,7 @@ def main() -> None:
     training = Training(task)
     losses = [training.run(task.steps) for _ in range(WARM_UP)]
     report(
-        loss=losses[0],
+        losses=losses[0],
         weights=training.weights,
         versions={"torch": torch.__version__},
         device=torch.cuda.get_device_name() if task.device == "gpu" else "cpu",

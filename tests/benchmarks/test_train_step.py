@@ -35,7 +35,7 @@ def test_both_backends_train_the_same_without_pytorch(run, tmp_path):
     # (4, 8): 9·1·4+4, 9·4·4+4, 9·4·8+8, 9·8·8+8, 9·12·4+4, 9·4·4+4, 4+1, and
     # two numbers a channel for each of the six normalisations.
     weights = 40 + 148 + 296 + 584 + 436 + 148 + 5 + 2 * (4 * 4 + 2 * 8)
-    losses = [row["facts"]["loss"] for row in rows]
+    losses = [row["facts"]["losses"] for row in rows]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     for row in rows:
         assert row["facts"]["weights"] == weights
