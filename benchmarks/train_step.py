@@ -277,8 +277,10 @@ def show(rows: list[Row], peak_tflops: list[float] | None) -> None:
             share = f"{row.speed * flops / per_second:8.1%}"
         spread = f"{min(row.speeds):.2f}-{max(row.speeds):.2f}"
         minutes = PAPER_SLICES / row.speed / 60
+        layout = row.facts.get("layout")  # PyTorch's choice
+        name = f"{row.task.name}, {layout}" if layout else row.task.name
         print(
-            f"{row.task.name:28}{row.speed:8.2f} {spread:>14}{ratio:>11}"
+            f"{name:28}{row.speed:8.2f} {spread:>14}{ratio:>11}"
             f"{share}{minutes:6.0f} min {row.facts['losses'][1]:8.4f}"
         )
     print(
