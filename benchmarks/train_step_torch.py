@@ -158,16 +158,20 @@ def warm_up(
     return time.perf_counter() - start, losses, training
 
 
+def fastest(task: Task) -> tuple[str, tuple[float, float], Training]:
+    """The memory format that wins, its first losses, its training."""
+    trials = {name: warm_up(task, FORMATS[name]) for name in FORMATS}
+    winner = min(trials, key=lambda name: trials[name][0])
+    return winner, *trials[winner][1:]
+
+
 def main() -> None:
     """Warms up, then times a round whenever `train_step.py` asks for one."""
     task = read_task()
     if task.device == "gpu" and not torch.cuda.is_available():
         report(missing="PyTorch sees no GPU")
         return
-    trials = {name: warm_up(task, FORMATS[name]) for name in FORMATS}
-    winner = min(trials, key=lambda name: trials[name][0])
-    _, losses, training = trials[winner]
-    del trials
+    winner, losses, training = fastest(task)
     report(
         losses=losses,
         layout=winner,
