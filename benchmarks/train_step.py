@@ -127,7 +127,11 @@ def _parse() -> argparse.Namespace:
     add("--batch", type=int, help="slices a step: 4, or 32 on a GPU")
     add("--steps", type=int, help="steps a round: 2, or 20 on a GPU")
     add("--rounds", type=int, help="rounds: 5, or 1 with --small")
-    add("--only", default="", help="what has this text in its name")
+    add(
+        "--only",
+        default="",
+        help="what has one of these words, such as jax,eager",
+    )
     add(
         "--peak_tflops",
         type=float,
@@ -180,7 +184,8 @@ def list_tasks(arguments: argparse.Namespace) -> list[Task]:
             "with; --torch_python names an interpreter that has it"
         )
         tasks = [task for task in tasks if not task.is_torch]
-    return [task for task in tasks if arguments.only in task.name]
+    words = arguments.only.split(",")
+    return [t for t in tasks if any(word in t.name for word in words)]
 
 
 def _has_torch(python: str) -> bool:
