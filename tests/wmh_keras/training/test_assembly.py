@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UsageError, UserError
-from wmh_keras.training.assembly import compile_model, network_arguments
+from wmh_keras.distribution import Devices
+from wmh_keras.training.assembly import (
+    compile_model,
+    describe,
+    network_arguments,
+)
+from wmh_keras.training.augmentation import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.input_pipeline import TrainingStream
 
 ARGUMENTS = {"side": 16, "channels": 1, "filters": [2, 4]}
 CONFIG = TrainingConfig(backend="jax")
@@ -98,3 +105,17 @@ def test_patches_that_3d_poolings_do_not_divide_are_refused(small_data):
     arguments = network_arguments(small_data, config)
     with pytest.raises(UserError, match="multiples of 8, 8, 8"):
         compile_model(config, arguments)
+
+
+def test_a_training_on_the_slow_backend_of_a_cpu_says_so(small_data):
+    records = small_data.select("train")
+    stream = TrainingStream(small_data, records, 6, 0, AugmentationConfig())
+    model = compile_model(CONFIG, ARGUMENTS)
+    for devices, is_slow in (
+        (Devices("jax", "cpu", 1), True),
+        (Devices("jax", "gpu", 1), False),
+        (Devices("tensorflow", "cpu", 1), False),
+    ):
+        text = describe(model, small_data, devices, stream, records)
+        assert ("--backend=tensorflow" in text) == is_slow
+        assert f"on 1 {devices.kind} ({devices.backend})" in text
