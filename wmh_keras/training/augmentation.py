@@ -157,8 +157,11 @@ def transform(
     Returns:
       Image and mask, of the same shapes and types.
     """
-    fill = rim_median(image) if padding == "background" else 0.0
-    moved = project(image - fill, matrices, "BILINEAR") + fill
+    if padding == "background":
+        fill = rim_median(image)
+        moved = project(image - fill, matrices, "BILINEAR") + fill
+    else:  # two passes over the batch less
+        moved = project(image, matrices, "BILINEAR")
     return moved, _move_labels(mask, matrices)
 
 
