@@ -1,9 +1,9 @@
 """Measures how a whole study grows: time, memory and bytes of each step.
 
     python benchmarks/scale.py --output=scale.json
-    python benchmarks/scale.py --sizes=10,100 --side=64 --design_sizes=
+    python benchmarks/scale.py --sizes=10,100 --side=32 --design_sizes=
 
-Makes studies of 10, 100 and 1,000 synthetic volumes, small ones (96 x 96 x 20
+Makes studies of 10, 100 and 1,000 synthetic volumes, small ones (64 x 64 x 20
 by default), and runs the real programs on each, every one as a process of its
 own: wmh-prepare; wmh-train for a fixed number of steps ("train, start") and
 for one epoch; wmh-evaluate on the test split and wmh-report; wmh-predict on
@@ -42,7 +42,7 @@ from data_prep.files import write_json
 from data_prep.program import progress_style
 
 # Seconds of a study, roughly, for the time left: fixed and a volume.
-_ROUGH_SECONDS = {"small": (50, 0.4), "design point": (80, 20)}
+_ROUGH_SECONDS = {"small": (80, 0.3), "design point": (60, 16)}
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=_numbers, default=(10, 100, 1000), help="of small ones"
     )
-    parser.add_argument("--side", type=int, default=96, help="of small ones")
+    parser.add_argument("--side", type=int, default=64, help="of small ones")
     parser.add_argument("--slices", type=int, default=20, help="of small ones")
     parser.add_argument(
         "--filters", type=_numbers, default=(8, 16), help="for small ones"
@@ -81,7 +81,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--design_sizes",
         type=_numbers,
-        default=(5, 15),
+        default=(7, 15),
         help="volumes of 512 x 512 x 30; empty for none",
     )
     parser.add_argument(

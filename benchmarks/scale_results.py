@@ -90,7 +90,7 @@ def format_results(results: Mapping[str, Any], forecast: Sequence[int]) -> str:
         fitted = scale_growth.fit_steps(rows)
         parts += [
             f"{series['name']}: volumes of {shape}, side {series['side']}",
-            scale_growth.formatrows_of(rows),
+            scale_growth.format_rows(rows),
             scale_growth.format_growth(fitted),
         ]
         if fitted:
