@@ -102,7 +102,7 @@ def format_rows(rows: Sequence[Mapping]) -> str:
     lines += [
         f"{row['step']:14}{row['volumes']:>8,}{row['wall_seconds']:>9.1f} s"
         f"{row['cpu_seconds']:>9.1f} s{row['peak_gb']:>7.2f} GB"
-        f"{row['disk_gb']:>8.3f} GB{row['load']:>6.1f}"
+        f"{_format(row['disk_gb'], 'GB'):>11}{row['load']:>6.1f}"
         for row in rows
     ]
     return "\n".join(lines)
@@ -121,8 +121,8 @@ def format_growth(fitted: Mapping[str, Mapping[str, Growth]]) -> str:
             unit = QUANTITIES[name]
             lines.append(
                 f"{step:14}{name.rpartition('_')[0]:14}{growth.exponent:>9.2f}"
-                f"{growth.fixed:>10.2f} {unit:2}"
-                f"{growth.per_volume * 1000:>14.2f} {unit:2}"
+                f"{_format(growth.fixed, unit):>13}"
+                f"{_format(growth.per_volume * 1000, unit):>17}"
                 f"{growth.worst:>8.0%}"
             )
     return "\n".join(lines)
@@ -151,8 +151,9 @@ def format_forecast(
 
 def _format(value: float, unit: str) -> str:
     if unit == "GB":
-        digits = 3 if value < 1 else 1 if value < 1000 else 0
-        return f"{value:,.{digits}f} GB"
+        if value < 1:
+            return f"{value * 1000:.1f} MB"
+        return f"{value:,.1f} GB" if value < 1000 else f"{value / 1000:,.1f} TB"
     for seconds, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if value >= 2 * seconds:
             return f"{value / seconds:,.1f} {name}"
