@@ -25,6 +25,7 @@ finished, and what is done is read from --output.
 import argparse
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,8 @@ def main() -> None:
     if arguments.make:
         _make_scans(*arguments.make)
         return
+    # Whoever ends this ends the program that it waits for, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = Path(arguments.output).absolute()
     results = open_results(
         output, tuple(_series(arguments)), arguments.steps, arguments.backend
