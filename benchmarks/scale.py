@@ -84,7 +84,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--design_sizes",
         type=_numbers,
-        default=(7, 15),
+        default=(7,),
         help="volumes of 512 x 512 x 30; empty for none",
     )
     parser.add_argument(
@@ -163,20 +163,23 @@ def _run_studies(
             name = (series.name, volumes)
             bar.set_description_str(f"{series.name}, {volumes} volumes")
             part = rough[name] / (len(arguments.steps) + 1)
-            if rows_of(results, *name):
+            if len(rows_of(results, *name)) == len(arguments.steps):
                 bar.update(rough[name])
                 continue
-            rows = []
+            # A study that was stopped in the middle is done again.
+            unfinished = rows_of(results, *name)
+            results["rows"] = [
+                row for row in results["rows"] if row not in unfinished
+            ]
             folder = scratch / "study"
             _start_making(folder / "scans", volumes, series.shape)
             bar.update(part)
             for row in _run_study(folder, series, volumes, arguments):
                 bar.update(part)
-                tqdm.tqdm.write(scale_growth.format_rows([row]).splitlines()[1])
-                rows.append(row)
-            # Whole studies only: a later run does the others again.
-            results["rows"] += rows
-            write_json(output, results)
+                line = scale_growth.format_rows([row]).splitlines()[1]
+                tqdm.tqdm.write(line, file=sys.stderr)
+                results["rows"].append(row)
+                write_json(output, results)
             shutil.rmtree(folder)
 
 

@@ -69,11 +69,18 @@ def fit_growth(volumes: Sequence[float], costs: Sequence[float]) -> Growth:
     return Growth(exponent, float(fixed), float(per_volume), worst)
 
 
-def fit_steps(rows: Sequence[Mapping]) -> dict[str, dict[str, Growth]]:
-    """Fits every quantity of every step that two sizes or more have.
+def fit_steps(
+    rows: Sequence[Mapping],
+    start_up: Mapping[str, Mapping[str, Growth]] | None = None,
+) -> dict[str, dict[str, Growth]]:
+    """Fits every quantity of every step.
 
     Args:
       rows: "step", "volumes" and the quantities of each measured step.
+      start_up: fits of smaller volumes. A step that was measured at one size
+        alone takes its a from there, as the start of a program is the same,
+        and of peak memory its b; its exponent is NaN. Without, such a step is
+        left out.
 
     Returns:
       Step to quantity to its growth. A quantity that is 0 somewhere, such as
@@ -83,14 +90,29 @@ def fit_steps(rows: Sequence[Mapping]) -> dict[str, dict[str, Growth]]:
     for step in dict.fromkeys(row["step"] for row in rows):
         own = [row for row in rows if row["step"] == step]
         sizes = [row["volumes"] for row in own]
-        if len(set(sizes)) < 2:
-            continue
-        fitted[step] = {
-            name: fit_growth(sizes, [row[name] for row in own])
-            for name in QUANTITIES
-            if all(row[name] > 0 for row in own)
-        }
-    return fitted
+        known = (start_up or {}).get(step, {})
+        fitted[step] = {}
+        for name in QUANTITIES:
+            costs = [row[name] for row in own]
+            if min(costs) <= 0:
+                continue
+            if len(set(sizes)) > 1:
+                fitted[step][name] = fit_growth(sizes, costs)
+            elif name in known:
+                fitted[step][name] = _from_one_size(
+                    name, known[name], sizes[0], costs[0]
+                )
+    return {step: growths for step, growths in fitted.items() if growths}
+
+
+def _from_one_size(
+    name: str, known: Growth, volumes: int, cost: float
+) -> Growth:
+    """Returns the line through one cost, from what smaller volumes showed."""
+    if name == "peak_gb":  # it grows with the volumes' size, not their number
+        return Growth(math.nan, cost, known.per_volume, 0.0)
+    fixed = min(known.fixed, cost)
+    return Growth(math.nan, fixed, (cost - fixed) / volumes, 0.0)
 
 
 def format_rows(rows: Sequence[Mapping]) -> str:
@@ -119,8 +141,9 @@ def format_growth(fitted: Mapping[str, Mapping[str, Growth]]) -> str:
     for step, growths in fitted.items():
         for name, growth in growths.items():
             unit = QUANTITIES[name]
+            exponent = f"{growth.exponent:.2f}".replace("nan", "")
             lines.append(
-                f"{step:14}{name.rpartition('_')[0]:14}{growth.exponent:>9.2f}"
+                f"{step:14}{name.rpartition('_')[0]:14}{exponent:>9}"
                 f"{_format(growth.fixed, unit):>13}"
                 f"{_format(growth.per_volume * 1000, unit):>17}"
                 f"{growth.worst:>8.0%}"

@@ -79,6 +79,7 @@ def format_results(results: Mapping[str, Any], forecast: Sequence[int]) -> str:
         f"{machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']:.0f} GB; {versions}"
     ]
+    start_up = {}
     for series in results["settings"]["series"]:
         rows = sorted(
             rows_of(results, series["name"]),
@@ -87,7 +88,8 @@ def format_results(results: Mapping[str, Any], forecast: Sequence[int]) -> str:
         if not rows:
             continue
         shape = " x ".join(map(str, series["shape"]))
-        fitted = scale_growth.fit_steps(rows)
+        fitted = scale_growth.fit_steps(rows, start_up)
+        start_up = start_up or fitted
         parts += [
             f"{series['name']}: volumes of {shape}, side {series['side']}",
             scale_growth.format_rows(rows),

@@ -164,3 +164,24 @@ def test_a_study_is_measured_once_and_kept(tmp_path, repository):
     assert other.returncode == 1
     assert "other settings" in other.stderr
     assert list(tmp_path.iterdir()) == [output]  # nothing is left behind
+
+
+def test_one_size_is_carried_on_from_the_start_up_of_smaller_volumes():
+    def row(n, wall, peak):
+        return {
+            "step": "predict",
+            "volumes": n,
+            "wall_seconds": wall,
+            "cpu_seconds": wall,
+            "peak_gb": peak,
+            "disk_gb": n / 1000,
+        }
+
+    small = fit_steps([row(10, 12, 1), row(100, 30, 1), row(1000, 210, 1)])
+    large = fit_steps([row(7, 150, 3.5)], small)["predict"]
+    assert large["wall_seconds"].fixed == pytest.approx(10)
+    assert large["wall_seconds"].per_volume == pytest.approx(20)
+    # Memory grows with the volumes' size, not with their number.
+    assert large["peak_gb"].at(100_000) == pytest.approx(3.5)
+    assert fit_steps([row(7, 150, 3.5)]) == {}
+    assert "nan" not in format_growth({"predict": large})
