@@ -14,6 +14,8 @@ QUANTITIES = {
     "peak_gb": "GB",
     "disk_gb": "GB",
 }
+# Below it a cost is taken for one that does not grow.
+_CONSTANT_EXPONENT = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +81,8 @@ def fit_steps(
       rows: "step", "volumes" and the quantities of each measured step.
       start_up: fits of smaller volumes. A step that was measured at one size
         alone takes its a from there, as the start of a program is the same,
-        and of peak memory its b; its exponent is NaN. Without, such a step is
-        left out.
+        and of what does not grow its b; its exponent is NaN. Without, such a
+        step is left out.
 
     Returns:
       Step to quantity to its growth. A quantity that is 0 somewhere, such as
@@ -109,7 +111,9 @@ def _from_one_size(
     name: str, known: Growth, volumes: int, cost: float
 ) -> Growth:
     """Returns the line through one cost, from what smaller volumes showed."""
-    if name == "peak_gb":  # it grows with the volumes' size, not their number
+    # Memory, or a fixed number of steps: it grows with the size of the volumes,
+    # and with their number no more than it did for small ones.
+    if name == "peak_gb" or known.exponent < _CONSTANT_EXPONENT:
         return Growth(math.nan, cost, known.per_volume, 0.0)
     fixed = min(known.fixed, cost)
     return Growth(math.nan, fixed, (cost - fixed) / volumes, 0.0)
@@ -169,6 +173,10 @@ def format_forecast(
                 for name, unit in QUANTITIES.items()
             ]
             lines.append(f"  {step:24}" + "".join(f"{c:>11}" for c in cells))
+    lines.append(
+        "peak: an upper limit, as the buffers that fill at these sizes have "
+        "limits"
+    )
     return "\n".join(lines)
 
 
