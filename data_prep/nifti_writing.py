@@ -4,10 +4,13 @@ import os
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 
 from data_prep.errors import VolumeError
 from data_prep.files import write_atomically
 from data_prep.volume import Volume
+
+_GZIP_LEVEL = 2
 
 
 def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
@@ -73,5 +76,10 @@ def _write(path: str | os.PathLike, data: np.ndarray, like: Volume) -> None:
     image.set_sform(like.affine, code=like.sform_code)
     qform = like.affine if like.qform is None else like.qform
     image.set_qform(qform, code=like.qform_code, strip_shears=True)
+    content = image.to_bytes()
+    if os.fspath(path).lower().endswith(".gz"):
+        # Several times faster than zlib, and no larger. Without a time stamp:
+        # equal images give equal files.
+        content = igzip.compress(content, _GZIP_LEVEL, mtime=0)
     with write_atomically(path) as temporary:
-        image.to_filename(temporary)
+        temporary.write_bytes(content)

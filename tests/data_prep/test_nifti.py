@@ -6,7 +6,11 @@ import pytest
 
 from data_prep.errors import VolumeError
 from data_prep.nifti import nifti_stem, read_mask, read_volume
-from data_prep.nifti_writing import write_mask, write_probability
+from data_prep.nifti_writing import (
+    write_image,
+    write_mask,
+    write_probability,
+)
 from data_prep.volume import Volume, check_same_grid
 
 AFFINE = np.array(
@@ -365,3 +369,13 @@ def test_real_volumes_are_read(realdata_dir):
     reference = nib.load(path)
     np.testing.assert_allclose(volume.data, reference.get_fdata(), rtol=1e-6)
     assert volume.orientation == "".join(nib.aff2axcodes(reference.affine))
+
+
+def test_compressed_files_hold_no_time_and_what_the_plain_ones_hold(tmp_path):
+    volume = Volume(ramp((16, 16, 8), np.float32), AFFINE)
+    for name in ("a.nii.gz", "a.nii"):
+        write_image(tmp_path / name, volume.data, volume)
+    compressed = (tmp_path / "a.nii.gz").read_bytes()
+    assert compressed[4:8] == bytes(4)  # RFC 1952: the modification time
+    assert gzip.decompress(compressed) == (tmp_path / "a.nii").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.nii.gz", "a.nii"}

@@ -21,6 +21,9 @@ class Network:
       engine: what it runs on: "jax", "tensorflow" or "openvino".
       precision: "fp32" or "bf16".
       num_devices: devices that share each batch.
+      largest_batch: of slices; more at once would be no faster, and the last
+        batch of a volume, which is filled up, would waste more. None where
+        the caller's batch is taken as it is.
     """
 
     input_shape: tuple[int | None, ...]
@@ -28,6 +31,7 @@ class Network:
     engine: str
     precision: str = "fp32"
     num_devices: int = 1
+    largest_batch: int | None = None
 
     def round_up(self, batch_size: int) -> int:
         """Returns the smallest batch size from here on that devices share.

@@ -15,10 +15,12 @@ class SlicePredictor:
 
         Args:
           network: of slices (b, h, w, c).
-          batch_size: at least 1; rounded up to a multiple of the devices.
+          batch_size: at least 1; cut to the network's largest, and rounded
+            up to a multiple of the devices.
         """
         self._network = network
-        self._batch_size = network.round_up(batch_size)
+        largest = network.largest_batch or batch_size
+        self._batch_size = network.round_up(min(batch_size, largest))
 
     def __call__(
         self,

@@ -62,7 +62,8 @@ def write_overview(
         entries.append(("reference", REFERENCE_COLOUR))
     write_legend(draw, (10, page.height - _BAND_PIXELS + 2), entries)
     with write_atomically(path) as temporary:
-        page.save(temporary, format="PNG", optimize=True)
+        # "optimize" takes eight times as long, for 7 % more bytes than this.
+        page.save(temporary, format="PNG", compress_level=3)
 
 
 def label_tile(tile: Tile, *, outlined: bool = True) -> Image.Image:
