@@ -16,23 +16,27 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_FIND_LINKS
 ARG PIP_DEFAULT_TIMEOUT
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
-      python3-venv \
- && rm -rf /var/lib/apt/lists/*
+ && apt-get install --yes --no-install-recommends binutils ca-certificates \
+      python3-pip python3-venv \
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY setup.cfg pyproject.toml constraints.txt README.md LICENSE ./
 COPY data_prep data_prep
 COPY tfds_wmh tfds_wmh
 COPY wmh_keras wmh_keras
 # The venv has no pip of its own. TensorFlow's headers serve only to compile
-# operations. keras.json is written now, so that none is looked for or written
-# in a home folder, where a user's own could change what a network computes.
+# operations, and the symbols of the largest libraries only debuggers.
+# keras.json is written now, so that none is looked for or written in a home
+# folder, where a user's own could change what a network computes.
 ENV KERAS_HOME=/opt/venv/keras
 RUN python3 -m venv --without-pip /opt/venv \
  && python3 -m pip --python /opt/venv/bin/python install --no-cache-dir \
       --root-user-action=ignore --progress-bar=off \
       --constraint constraints.txt '.[dicom]' \
- && rm -r /opt/venv/lib/python3*/site-packages/tensorflow/include \
+ && cd /opt/venv/lib/python3*/site-packages \
+ && rm -r tensorflow/include \
+ && strip --strip-unneeded tensorflow/libtensorflow_*.so.? \
+      jaxlib/libjax_common.so \
  && KERAS_BACKEND=jax /opt/venv/bin/python -c 'import keras'
 
 FROM build AS build-cuda
@@ -45,7 +49,7 @@ RUN python3 -m pip --python /opt/venv/bin/python install --no-cache-dir \
 FROM ${BASE} AS runtime
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
- && rm -rf /var/lib/apt/lists/* \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 1000 --home-dir /tmp --no-create-home wmh
 COPY --chmod=755 container/entrypoint.sh /usr/local/bin/wmh-entrypoint
 # Any user id will do, and the root file system may be read-only: /tmp is all

@@ -7,7 +7,7 @@
 # Needs root, buildah and, where no registry is reached, debootstrap. The image
 # stays as wmh-keras:cpu or :cuda (buildah rmi removes it); all else goes.
 # With BUILDAH_LAYERS=true a second build starts from the first one's layers.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
 target=${1:-cpu}
@@ -26,6 +26,7 @@ clean() {
   rm -rf "$scratch"
 }
 trap clean EXIT
+trap 'echo "FAILED in line $LINENO: $BASH_COMMAND" >&2' ERR
 
 check_tools() {
   [ "$(id -u)" = 0 ] || fail "root is needed, for a network namespace"
@@ -95,6 +96,9 @@ build() {
 
 config() { buildah inspect --type image --format "{{$1}}" "$image"; }
 
+# The lines of a list in the configuration.
+list() { config "range $1}}{{println .}}{{end" | sed '/^$/d'; }
+
 # Runs a command in the container as the image would, but for the user.
 inside() {
   unshare --net buildah run --isolation chroot --user "$user" \
@@ -103,11 +107,13 @@ inside() {
 
 # The same with a root file system that is read-only, and /tmp of its own.
 inside_read_only() {
-  local root
+  local root environment
   root=$(buildah mount "$container")
+  mkdir -p "$root/work"
+  mapfile -t environment < <(list .Docker.Config.Env)
   # shellcheck disable=SC2016
-  unshare --net --mount sh -c '
-    set -e; root=$1; work=$2; user=$3; path=$4; shift 4
+  unshare --net --mount sh -ec '
+    root=$1; work=$2; user=$3; shift 3
     mount --bind "$root" "$root"
     mount --bind "$work" "$root/work"
     mount -t tmpfs tmpfs "$root/tmp"
@@ -115,10 +121,7 @@ inside_read_only() {
     mount --bind /dev "$root/dev"
     mount -o remount,bind,ro "$root"
     exec chroot --userspec="$user" "$root" env -i "$@"
-  ' - "$root" "$scratch/work" "$user" - \
-    PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
-    HOME=/tmp USER=wmh LANG=C.UTF-8 KERAS_HOME=/opt/venv/keras \
-    PYTHONDONTWRITEBYTECODE=1 TF_CPP_MIN_LOG_LEVEL=2 "$@"
+  ' - "$root" "$scratch/work" "$user" "${environment[@]}" "$@"
 }
 
 # Fails unless a command ends with a code: expect 2 inside wmh-predict
@@ -140,19 +143,18 @@ check_config() {
   if buildah inspect --type image "$image" | grep -q PIP_; then
     fail "pip settings of this machine are in the image"
   fi
-  read -ra health < <(config '.Docker.Config.Healthcheck.Test' | tr -d '[]')
-  [ "${health[0]}" = CMD ] || fail "no health check"
+  local health
+  mapfile -t health < <(list .Docker.Config.Healthcheck.Test)
+  [ "${health[0]-}" = CMD ] || fail "no health check"
   time inside "${health[@]:1}" >/dev/null
 }
 
 demo() {
-  local recipe
-  recipe=demo.cfg
   inside python -m data_prep.make_phantoms --output_dir=/work/heads \
     --num_subjects=24
   inside wmh-entrypoint wmh-prepare --input=/work/heads/cohort \
     --data_dir=/work/data --side=96 --fractions=0.6,0.15,0.25
-  inside wmh-entrypoint wmh-train --flagfile=$recipe --data_dir=/work/data \
+  inside wmh-entrypoint wmh-train --flagfile=demo.cfg --data_dir=/work/data \
     --workdir=/work/run
   inside wmh-entrypoint wmh-evaluate --data_dir=/work/data --split=test \
     --model=/work/run --output_dir=/work/evaluation
