@@ -79,7 +79,7 @@ find_pip_options() {
       if [ -d "$word" ]; then pip_options+=(--volume "$word:$word:ro"); fi
     done
     key=${key^^}
-    pip_options+=(--build-arg "PIP_${key//-/_}=$(echo $value)")
+    pip_options+=(--build-arg "PIP_${key//-/_}=${value//$'\n'/ }")
   done
 }
 
@@ -119,6 +119,7 @@ inside_read_only() {
     mount -t tmpfs tmpfs "$root/tmp"
     mount -t proc proc "$root/proc"
     mount --bind /dev "$root/dev"
+    mount --bind /sys "$root/sys"
     mount -o remount,bind,ro "$root"
     exec chroot --userspec="$user" "$root" env -i "$@"
   ' - "$root" "$scratch/work" "$user" "${environment[@]}" "$@"
@@ -162,7 +163,9 @@ demo() {
     --output_dir=/work/prediction
   inside wmh-entrypoint wmh-report --evaluations=/work/evaluation --names=unet \
     --data_dir=/work/data --output_dir=/work/report
-  ls "$scratch"/work/{prediction/*_mask.nii.gz,report/report.html} >/dev/null
+  find "$scratch/work/prediction" -name '*_mask.nii.gz' | grep . ||
+    fail "no mask"
+  [ -s "$scratch/work/report/report.html" ] || fail "no report"
 }
 
 bids_app() {
