@@ -72,7 +72,9 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path, holder: str) -> Iterator[None]:
+def locked_folder(
+    folder: Path, holder: str, *, shared: bool = False
+) -> Iterator[None]:
     """Keeps other processes that ask for the same out of a folder.
 
     The folder is made if need be. The system drops the lock with the process,
@@ -82,6 +84,7 @@ def locked_folder(folder: Path, holder: str) -> Iterator[None]:
     Args:
       folder: where one process at a time may write.
       holder: what has it, for the message: "another process writes here".
+      shared: let others in that share it too, and nobody else.
 
     Raises:
       UserError: another process has it.
@@ -95,7 +98,8 @@ def locked_folder(folder: Path, holder: str) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
                 f"{folder}: {holder}; wait for it, or take another folder"

@@ -30,6 +30,7 @@ def run_program(
     main: Callable[[flags.FlagValues], int],
     argv: Sequence[str] | None = None,
     flagfile_dir: str | os.PathLike | None = None,
+    positional: Sequence[str] = (),
 ) -> int:
     """Parses the flags, runs `main` and turns user errors into exit codes.
 
@@ -46,6 +47,8 @@ def run_program(
       flagfile_dir: where a `--flagfile` is looked for that is a name alone
         and not found as given, so that an installed package finds its own
         recipes.
+      positional: flags that are also given by place, without their names, as
+        the standard of BIDS Apps wants it.
 
     Returns:
       0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -60,7 +63,7 @@ def run_program(
         print(f"{name} {__version__}")
         return EXIT_OK
     try:
-        _parse(flag_values, argv, flagfile_dir)
+        _parse(flag_values, argv, flagfile_dir, positional)
         return main(flag_values)
     except (flags.Error, UsageError) as error:
         _complain(name, f"{error}\n`{name} --help` lists the flags.")
@@ -161,7 +164,10 @@ def _parse(
     flag_values: flags.FlagValues,
     argv: list[str],
     flagfile_dir: str | os.PathLike | None,
+    positional: Sequence[str] = (),
 ) -> None:
+    # Else absl takes nothing behind an argument without a name for a flag.
+    flag_values.set_gnu_getopt(bool(positional))
     if flagfile_dir is not None:
         argv = resolve_flagfiles(argv, Path(flagfile_dir))
     check_flagfiles(argv, flagfile_dir)
@@ -169,14 +175,18 @@ def _parse(
         rest = flag_values(argv)
     except OSError as error:  # absl lets a missing flagfile through
         raise UsageError(f"cannot read a flagfile: {error}") from error
+    for name, value in zip(positional, rest[1:], strict=False):
+        flag_values[name].parse(value)
     for name in flag_values:
         value = flag_values[name].value
         # Shells leave it in --flag=~/place; a folder named ~ would be made.
         if isinstance(value, str) and value.startswith("~/"):
             flag_values[name].value = os.path.expanduser(value)
-    if len(rest) > 1:
+    extra = rest[1 + len(positional) :]
+    if extra:
+        expected = " ".join([*map(str.upper, positional), "--flags"])
         raise UsageError(
-            f"expected only --flags, received {' '.join(map(repr, rest[1:]))}; "
+            f"expected only {expected}, received {' '.join(map(repr, extra))}; "
             "a value belongs to its flag, as in --input=FILE"
         )
 

@@ -25,6 +25,7 @@ SLOW = {"scipy", "skimage", "nibabel", "pandas", "matplotlib"}
 BINARIES = {
     "data_prep.make_phantoms",
     "data_prep.prepare",
+    "wmh_keras.bids_app",
     "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.predict",

@@ -227,3 +227,21 @@ def test_another_program_s_flags_are_parsed_as_it_does(tmp_path, monkeypatch):
         program.parse_flags(define_flags, ["--flagfile=none.cfg"], tmp_path)
     with pytest.raises(flags.Error, match="cuont"):
         program.parse_flags(define_flags, ["--cuont=5"])
+
+
+def test_flags_by_place(capsys):
+    def main(flag_values):
+        print(flag_values.kind, flag_values.place, flag_values.count)
+        return 0
+
+    def run_with(*arguments):
+        return run(*arguments, main=main, positional=("kind", "place"))
+
+    assert run_with("b", "--count=3", "here") == 0
+    assert run_with("--count=3", "b") == 0
+    assert capsys.readouterr().out == "b here 3\nb None 3\n"
+    assert run_with("c") == 2
+    assert "kind" in capsys.readouterr().err
+    assert run_with("b", "here", "there") == 2
+    shown = capsys.readouterr().err
+    assert "expected only KIND PLACE --flags, received 'there'" in shown

@@ -38,6 +38,8 @@ def predict_cohort(
     make_segmenter: "Callable[[], Segmenter]",
     run: RunInfo,
     output_dir: str | os.PathLike,
+    *,
+    summarize: bool = True,
 ) -> list[Record]:
     """Segments every scan, then writes the table and the page.
 
@@ -49,6 +51,7 @@ def predict_cohort(
       make_segmenter: called once, where there is something to do.
       run: settings and names.
       output_dir: where table and page go.
+      summarize: write the table and the page.
 
     Returns:
       One record a job, in the same order.
@@ -62,7 +65,8 @@ def predict_cohort(
             if jobs:
                 done = _predict_all(jobs, make_segmenter(), run)
         finally:
-            write_summary(output_dir)
+            if summarize:
+                write_summary(output_dir)
     return done
 
 

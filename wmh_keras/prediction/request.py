@@ -8,7 +8,6 @@ from data_prep.cases import find_images
 from data_prep.cases.bids import is_bids_dataset, is_derivative
 from data_prep.dicom_seg import check_highdicom
 from data_prep.errors import UserError
-from data_prep.files import locked_folder
 from wmh_keras import artifacts
 from wmh_keras.inference.engine import Engine, choose_engine
 from wmh_keras.inference.ensemble import (
@@ -20,7 +19,13 @@ from wmh_keras.inference.ensemble import (
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative, records
+from wmh_keras.prediction.bids_selection import Selection, select_cases
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
+from wmh_keras.prediction.output_folder import (
+    check_apart,
+    check_output_dir,
+    locked_output,
+)
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import (
     Settings,
@@ -49,6 +54,10 @@ class Request:
       precision: one of `engine.PRECISIONS`.
       images: role to file, of the further images of one NIfTI file.
       dicom_seg: write masks of DICOM series as DICOM too.
+      selection: of a BIDS data set, the participants and sessions; None
+        takes all that is there.
+      summarize: write the table and the page. Without them, several processes
+        may write into one output folder, each with participants of its own.
     """
 
     input_path: Path
@@ -64,6 +73,8 @@ class Request:
     precision: str = "fp32"
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dicom_seg: bool = False
+    selection: Selection | None = None
+    summarize: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +142,10 @@ def plan(request: Request) -> Plan:
         series=request.series,
         warn=warnings.append,
     )
+    if request.selection is not None:
+        cases = select_cases(path, cases, request.selection, warnings.append)
     is_bids = is_bids_dataset(path) and not is_derivative(path)
-    _check_output_dir(request.output_dir)
+    check_output_dir(request.output_dir)
     if is_bids:
         bids_derivative.check_output_dir(path, request.output_dir)
     jobs = plan_jobs(
@@ -141,7 +154,7 @@ def plan(request: Request) -> Plan:
         is_bids=is_bids,
         input_dir=path if path.is_dir() else None,
     )
-    _check_apart(jobs, path, request.output_dir)
+    check_apart(jobs, path, request.output_dir)
     _check_dicom_seg(request, jobs)
     waiting, done = check_earlier(
         jobs,
@@ -164,11 +177,26 @@ def predict(request: Request, planned: Plan) -> Result:
       UserError: the model's weights are damaged, or the output folder cannot
         be written to.
     """
-    with locked_folder(request.output_dir, "another process writes there"):
+    subjects = _subjects_to_lock(request, planned)
+    with locked_output(request.output_dir, subjects):
         made = _predict(request, planned)
     return result_of(
-        request.output_dir, made, planned.done, dicom_seg=request.dicom_seg
+        request.output_dir,
+        made,
+        planned.done,
+        dicom_seg=request.dicom_seg,
+        has_summary=request.summarize,
     )
+
+
+def _subjects_to_lock(request: Request, planned: Plan) -> set[str] | None:
+    """Names the subjects whose folders are kept; None for all of the output.
+
+    Processes side by side name their subjects, and leave table and page.
+    """
+    if request.summarize or not (request.selection or Selection()).subjects:
+        return None
+    return {job.case.subject_id for job in planned.waiting}
 
 
 def _predict(request: Request, planned: Plan) -> list[records.Record]:
@@ -200,7 +228,11 @@ def _predict(request: Request, planned: Plan) -> list[records.Record]:
         )
 
     return predict_cohort(
-        planned.waiting, make_segmenter, run, request.output_dir
+        planned.waiting,
+        make_segmenter,
+        run,
+        request.output_dir,
+        summarize=request.summarize,
     )
 
 
@@ -222,20 +254,6 @@ def _settings(request: Request, infos: Sequence[ModelInfo]) -> Settings:
     )
 
 
-def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
-    """Refuses converted DICOM inside the DICOM folder itself.
-
-    The converted image is kept with its results; there, the next run would
-    find it in place of the DICOM files.
-    """
-    converted = any(job.outputs.flair is not None for job in jobs)
-    if converted and output_dir.resolve().is_relative_to(path.resolve()):
-        raise UserError(
-            f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
-            f"take a folder outside of it"
-        )
-
-
 def _check_dicom_seg(request: Request, jobs: Sequence[Job]) -> None:
     is_dicom = any(job.outputs.dicom_seg is not None for job in jobs)
     if request.dicom_seg and not is_dicom:
@@ -243,14 +261,3 @@ def _check_dicom_seg(request: Request, jobs: Sequence[Job]) -> None:
             f"--dicom_seg: expected a DICOM folder as --input, received "
             f"{request.input_path}: a DICOM segmentation is of a DICOM series"
         )
-
-
-def _check_output_dir(output_dir: Path) -> None:
-    for folder in (output_dir, *output_dir.absolute().parents):
-        if folder.exists():
-            if not folder.is_dir():
-                raise UserError(
-                    f"--output_dir={output_dir}: expected a folder, but "
-                    f"{folder} is a file"
-                )
-            return

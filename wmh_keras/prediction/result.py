@@ -24,6 +24,7 @@ class Result:
       num_skipped: scans that were done before.
       without_seg: records of the scans, of this run and before, that have no
         DICOM SEG though it is asked for.
+      has_summary: whether table and page were written.
     """
 
     output_dir: Path
@@ -31,6 +32,7 @@ class Result:
     failed: Sequence[Record]
     num_skipped: int
     without_seg: Sequence[Record] = ()
+    has_summary: bool = True
 
     @property
     def is_complete(self) -> bool:
@@ -57,11 +59,13 @@ class Result:
         lines += warnings[:_MAX_WARNINGS]
         if len(warnings) > _MAX_WARNINGS:
             more = len(warnings) - _MAX_WARNINGS
-            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
-        lines += [
-            f"table: {self.output_dir / VOLUMES_FILE}",
-            f"page:  {self.output_dir / PAGE_FILE}",
-        ]
+            where = f", in {VOLUMES_FILE}" if self.has_summary else ""
+            lines.append(f"  … and {more} more warnings{where}")
+        if self.has_summary:
+            lines += [
+                f"table: {self.output_dir / VOLUMES_FILE}",
+                f"page:  {self.output_dir / PAGE_FILE}",
+            ]
         return lines
 
 
@@ -71,6 +75,7 @@ def result_of(
     done: Sequence[Job],
     *,
     dicom_seg: bool,
+    has_summary: bool,
 ) -> Result:
     """Sorts the records of a run.
 
@@ -79,6 +84,7 @@ def result_of(
       made: records of this run.
       done: scans that were done before.
       dicom_seg: whether masks were wanted as DICOM too.
+      has_summary: whether table and page were written.
     """
     without_seg: list[Record] = []
     if dicom_seg:
@@ -91,4 +97,5 @@ def result_of(
         failed=[r for r in made if r.status == records.FAILED],
         num_skipped=len(done),
         without_seg=without_seg,
+        has_summary=has_summary,
     )

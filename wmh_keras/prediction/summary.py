@@ -60,7 +60,7 @@ def write_summary(output_dir: str | os.PathLike) -> list[Record]:
     root = Path(output_dir)
     found = list(records.find_records(root))
     found.sort(key=lambda record: str(record.row.get("file", "")))
-    rows = [_to_row(record) for record in found]
+    rows = [row_of(record) for record in found]
     write_csv(root / VOLUMES_FILE, VOLUME_COLUMNS, rows)
     entries = [
         _to_entry(record, row, root)
@@ -71,7 +71,8 @@ def write_summary(output_dir: str | os.PathLike) -> list[Record]:
     return found
 
 
-def _to_row(record: Record) -> dict[str, Any]:
+def row_of(record: Record) -> dict[str, Any]:
+    """Returns a record's line of the table, with what is there by now."""
     status, error = record.status, record.row.get("error", "")
     if status == records.STARTED:
         error = "interrupted; the same command goes on"
