@@ -11,6 +11,7 @@ by --data_dir. Only what is named here travels.
 """
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ _SHARE_FIELDS = {
 
 INFO_FILE = "dataset_info.json"
 FEATURES_FILE = "features.json"
+# The only classes that the features of such a data set are made of. TFDS
+# may import a module that is named there.
+_FEATURE_CLASSES = "tensorflow_datasets.core.features."
 CONFIGS = (data_folder.SLICES, data_folder.VOLUMES)
 
 
@@ -67,6 +71,7 @@ def open_config(folder: Path, config: str) -> Any:  # noqa: ANN401
     import tensorflow_datasets as tfds
 
     place = data_folder.dataset_dir(folder, config)
+    _check_feature_classes(place / FEATURES_FILE)
     try:
         return tfds.builder_from_directory(place).info
     # What a damaged file of metadata raises is the parsers' affair.
@@ -140,3 +145,24 @@ def foreign_files(folder: Path, known: set[str]) -> list[str]:
         if path.is_symlink() or not path.is_dir()
     )
     return sorted(path for path in found if path not in known)
+
+
+def _check_feature_classes(path: Path) -> None:
+    for name in _class_names(read_json(path)):
+        if not str(name).startswith(_FEATURE_CLASSES):
+            raise UserError(
+                f"{path}: expected features of TFDS itself, received {name}; "
+                "such a file would run other code, so it is not opened"
+            )
+
+
+def _class_names(value: Any) -> Iterator[Any]:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in ("pythonClassName", "type"):
+                yield inner
+            else:
+                yield from _class_names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _class_names(inner)

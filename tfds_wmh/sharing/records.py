@@ -12,19 +12,9 @@ import numpy as np
 from absl import logging
 
 from data_prep.dataset import data_folder
-from data_prep.errors import UserError
-from data_prep.files import read_json
 from data_prep.program import progress
-from tfds_wmh.sharing.layout import (
-    FEATURES_FILE,
-    config_folder,
-    open_config,
-    record_files,
-)
+from tfds_wmh.sharing.layout import open_config, record_files
 
-# The only classes that the features of such a data set are made of. TFDS
-# imports whatever module is named there.
-_FEATURE_CLASSES = "tensorflow_datasets.core.features."
 _LABELS = (0, 1, 2)
 # Voxels that differ from the corners by less of the range are background.
 _BACKGROUND_SHARE = 0.01
@@ -87,7 +77,6 @@ def read_config(
     Raises:
       UserError: the description of the config is missing or damaged.
     """
-    _check_feature_classes(folder, config)
     info = open_config(folder, config)
     volumes: dict[str, ReadVolume] = {}
     problems: list[str] = []
@@ -149,29 +138,6 @@ def json_texts(value: Any) -> Iterator[str]:  # noqa: ANN401
     elif isinstance(value, list):
         for inner in value:
             yield from json_texts(inner)
-
-
-def _check_feature_classes(folder: Path, config: str) -> None:
-    path = folder / config_folder(config) / FEATURES_FILE
-    features = read_json(path)
-    for name in _class_names(features):
-        if not str(name).startswith(_FEATURE_CLASSES):
-            raise UserError(
-                f"{path}: expected features of TFDS itself, received {name}; "
-                "such a file would run other code, so it is not opened"
-            )
-
-
-def _class_names(value: Any) -> Iterator[Any]:  # noqa: ANN401
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key in ("pythonClassName", "type"):
-                yield inner
-            else:
-                yield from _class_names(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _class_names(inner)
 
 
 def _examples(
