@@ -48,6 +48,8 @@ def read_contents(folder: Path, configs: Sequence[str]) -> Contents:
     try:
         PreprocessConfig.from_json(card["preprocess"])
         rows = read_csv(folder / data_folder.CASES_FILE)
+        if not stored_rows(rows):
+            raise ValueError(f"{data_folder.CASES_FILE} lists no volume")
         problems = [
             *_check_lists(folder, card),
             *_check_splits(read_splits(folder / data_folder.SPLITS_FILE), rows),

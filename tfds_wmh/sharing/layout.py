@@ -33,17 +33,17 @@ SHARED_FILES = (
 SHARE_VERSION = "1.0.0"
 
 _SHARE_FIELDS = {
-    "name",
-    "heads",
-    "faces_are_allowed",
-    "licence",
-    "citation",
-    "contact",
-    "identity",
-    "configs",
-    "sites",
-    "splits",
-    "preprocess",
+    "name": str,
+    "heads": str,
+    "faces_are_allowed": bool,
+    "licence": str,
+    "citation": str,
+    "contact": str,
+    "identity": str,
+    "configs": list,
+    "sites": list,
+    "splits": dict,
+    "preprocess": dict,
 }
 
 INFO_FILE = "dataset_info.json"
@@ -127,8 +127,15 @@ def read_share(folder: Path) -> dict[str, Any]:
             f"{path}: expected share_version {SHARE_VERSION}, received "
             f"{version}; pack it again with this program"
         )
-    if missing := sorted(_SHARE_FIELDS - set(share)):
-        raise UserError(f"{path}: has no {', '.join(missing)}; copy it again")
+    wrong = [
+        name
+        for name, kind in _SHARE_FIELDS.items()
+        if not isinstance(share.get(name), kind)
+    ]
+    if wrong:
+        raise UserError(
+            f"{path}: {', '.join(wrong)} missing or wrong; copy it again"
+        )
     return share
 
 

@@ -57,8 +57,15 @@ def open_packs(request: MergeRequest) -> list[SitePack]:
     if len(request.packs) < 2:
         raise UserError("--packs: expected two packs or more, A,B")
     packs = [_open_pack(folder) for folder in request.packs]
-    packs.sort(key=lambda pack: pack.share["sites"])
-    if problems := [*_compare(packs)]:
+    try:
+        packs.sort(key=lambda pack: pack.share["sites"])
+        problems = [*_compare(packs)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            "one of the packs is not as it was written "
+            f"({type(error).__name__}: {error}); `wmh-share verify` says which"
+        ) from error
+    if problems:
         raise UserError(
             "these packs cannot be merged:\n  " + "\n  ".join(problems)
         )

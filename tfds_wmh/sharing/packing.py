@@ -194,7 +194,7 @@ def _find_key(
     ]
     for path in left_behind:
         place = request.data_dir / path
-        if place.stat().st_size > _LARGEST_KEY_BYTES:
+        if not place.is_file() or place.stat().st_size > _LARGEST_KEY_BYTES:
             continue
         if _KEY_TEXT.fullmatch(place.read_bytes()):
             reason = "looks like a key of pseudonyms, and lies with the data"

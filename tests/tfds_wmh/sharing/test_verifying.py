@@ -63,6 +63,12 @@ def write_a_date(folder):
     path.write_text(path.read_text().replace('"FLAIR MRI', '"10.03.2019'))
 
 
+def leave_out_the_sites(folder):
+    path = folder / "share.json"
+    share = json.loads(path.read_text())
+    path.write_text(json.dumps(share | {"sites": None}))
+
+
 def write_sums_again(folder):
     """As someone would who covers their traces."""
     paths = sorted(
@@ -121,6 +127,7 @@ def test_seen_behind_new_checksums_too(
     [
         (name_another_module, "such a file would run other code"),
         (lambda f: (f / "share.json").write_text("{}"), "share_version"),
+        (leave_out_the_sites, "share.json: sites missing or wrong"),
         (lambda f: (f / "SHA256SUMS").write_text(""), "is empty"),
         (
             lambda f: (f / "SHA256SUMS").write_text(f"{'0' * 64}  ../x\n"),
