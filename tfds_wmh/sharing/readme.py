@@ -1,6 +1,7 @@
 """README.md of a pack: what it is, on what terms, and how to read it."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data_prep.dataset.data_card import format_data_card
@@ -17,12 +18,17 @@ _HEADS = {
 }
 
 
-def format_readme(share: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+def format_readme(
+    share: Mapping[str, Any],
+    card: Mapping[str, Any],
+    rows: Sequence[Mapping[str, str]],
+) -> str:
     """Returns the text, as Markdown.
 
     Args:
       share: share.json.
       card: the data card, whose text is the second half.
+      rows: of the list of cases.
     """
     first, *_ = share["splits"]
     place = config_folder(share["configs"][0])
@@ -63,6 +69,8 @@ def format_readme(share: Mapping[str, Any], card: Mapping[str, Any]) -> str:
         "```",
         "With wmh-keras this folder is a `--data_dir`. `croissant.json` "
         "describes it for machines (Croissant 1.0).",
+        "",
+        *_format_sites(share, rows),
     ]
     if "merged_from" in share:
         lines += [
@@ -79,6 +87,28 @@ def format_readme(share: Mapping[str, Any], card: Mapping[str, Any]) -> str:
             ),
         ]
     return "\n".join(lines) + "\n\n" + format_data_card(card)
+
+
+def _format_sites(
+    share: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
+) -> Iterator[str]:
+    yield "## WMH in the reference masks, ml a volume"
+    yield ""
+    yield "| site | split | subjects | volumes | smallest | median | largest |"
+    yield "|---|---|---|---|---|---|---|"
+    for site in share["sites"]:
+        for split in share["splits"]:
+            own = [r for r in rows if (r["site"], r["split"]) == (site, split)]
+            if not own:
+                continue
+            ml = [float(row["wmh_ml"]) for row in own if row["wmh_ml"]]
+            subjects = len({row["subject_id"] for row in own})
+            sizes = [min(ml), statistics.median(ml), max(ml)] if ml else []
+            cells = [f"{size:.3g}" for size in sizes] or ["", "", ""]
+            yield (
+                f"| {_cell(site)} | {split} | {subjects} | {len(own)} | "
+                f"{' | '.join(cells)} |"
+            )
 
 
 def _cell(text: str) -> str:

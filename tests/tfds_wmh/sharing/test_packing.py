@@ -83,6 +83,12 @@ def test_the_card_says_what_was_declared(packs):
     assert "| licence | CC-BY-4.0 |" in text
     assert "| to cite | Nobody et al., 2020-01-31 |" in text
     assert "| train | 1 | 1 | 3 | 3 | north 1 |" in text
+    ml = next(
+        float(row["wmh_ml"])
+        for row in read_csv(packs["north"] / "cases.csv")
+        if row["split"] == "test"
+    )
+    assert f"| north | test | 1 | 1 | {' | '.join([f'{ml:.3g}'] * 3)} |" in text
 
 
 def test_sha256sum_agrees(packs):
