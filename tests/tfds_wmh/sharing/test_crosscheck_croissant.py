@@ -27,5 +27,5 @@ def test_a_changed_list_is_seen_by_its_checksum(received):
     path = received / "splits.csv"
     path.write_text(path.read_text().replace("train", "test"))
     data = mlcroissant.Dataset(jsonld=str(received / "croissant.json"))
-    with pytest.raises(Exception, match="Hash"):
+    with pytest.raises(mlcroissant.GenerationError, match=r"splits\.csv"):
         list(data.records("splits"))
