@@ -55,9 +55,8 @@ def _format_default(flag: flags.Flag) -> str:
         )
     if isinstance(flag.parser, flags.EnumParser):
         choices = "|".join(flag.parser.enum_values)
-        if flag.default is None:
-            return f"={choices}"
-        return f"={choices}  (default: {flag.default})"
+        default = "" if flag.default is None else f"  (default: {flag.default})"
+        return f"={choices}{default}"
     default: Any = flag.default
     if default is None or default == "" or default == []:
         return "=…"

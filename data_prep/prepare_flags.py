@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import flags
 
+from data_prep.dataset.pseudonyms import default_key_path
 from data_prep.errors import UsageError, UserError
 from data_prep.flag_groups import define_input_flags, define_preprocess_flags
 from data_prep.splits import DEFAULT_FRACTIONS, parse_external_sites
@@ -92,8 +93,7 @@ def pseudonym_key_path(flag_values: flags.FlagValues) -> Path | None:
         return None
     if flag_values.pseudonym_key:
         return Path(flag_values.pseudonym_key)
-    data_dir = Path(flag_values.data_dir).resolve()
-    return data_dir.with_name(f"{data_dir.name}.pseudonym_key")
+    return default_key_path(flag_values.data_dir)
 
 
 def num_workers_from(flag_values: flags.FlagValues) -> int:
@@ -170,8 +170,9 @@ def _define_sharing_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "pseudonymize",
         False,
-        "Replace subject ids by one-way pseudonyms, sessions and runs by "
-        "numbers, and keep no path. Site, scanner, age and sex stay.",
+        "Replace subject ids by one-way pseudonyms (HMAC-SHA256), sessions and "
+        "runs by numbers, ages above 89 by 90+, and keep no path. Site, "
+        "scanner, other ages and sex stay.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(

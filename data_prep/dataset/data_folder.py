@@ -12,7 +12,7 @@ set is complete, and where it does not there is none.
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_prep.errors import UserError
@@ -75,11 +75,17 @@ def read_card(data_dir: str | os.PathLike) -> dict:
     return card
 
 
-def check_place(data_dir: str | os.PathLike) -> None:
+def check_place(
+    data_dir: str | os.PathLike, side_files: Sequence[str] = SIDE_FILES
+) -> None:
     """Checks that a data set can be made here, before any work.
 
     Other files are left in peace; only names that the data set needs count.
     What an interrupted preparation left is no obstacle.
+
+    Args:
+      data_dir: the data folder.
+      side_files: what will lie beside the records.
 
     Raises:
       UserError: the path is a file, or files of other origin lie where the
@@ -90,25 +96,29 @@ def check_place(data_dir: str | os.PathLike) -> None:
         raise UserError(f"{data_dir}: expected a folder, this is a file")
     if is_finished(data_dir) or (data_dir / _INCOMPLETE).is_dir():
         return
-    in_the_way = [name for name in SIDE_FILES if (data_dir / name).exists()]
+    in_the_way = [name for name in side_files if (data_dir / name).exists()]
     if in_the_way:
         raise UserError(
             f"{data_dir}: holds {', '.join(in_the_way)}, which the data set "
-            f"would replace, but no data set; choose another --data_dir or "
-            f"move the files away"
+            f"would replace, but no data set; choose another folder or move "
+            f"the files away"
         )
 
 
 @contextlib.contextmanager
-def build_data_folder(data_dir: str | os.PathLike) -> Iterator[Path]:
+def build_data_folder(
+    data_dir: str | os.PathLike, side_files: Sequence[str] = SIDE_FILES
+) -> Iterator[Path]:
     """Yields a folder to fill; it becomes the data set when the block ends.
 
     What an interrupted run left is removed first. The block has to write
-    every one of `SIDE_FILES` and the folder `DATASET_NAME`; anything else goes
-    away. After an error everything does; after a kill the next call sees to it.
+    every one of the side files and the folder `DATASET_NAME`; anything else
+    goes away. After an error everything does; after a kill the next call sees
+    to it.
 
     Args:
       data_dir: the data folder; made where it is missing.
+      side_files: what lies beside the records.
 
     Yields:
       A hidden folder inside, on the same file system.
@@ -118,21 +128,21 @@ def build_data_folder(data_dir: str | os.PathLike) -> Iterator[Path]:
         preparing here, or `check_place` objects.
     """
     data_dir = Path(data_dir)
-    check_place(data_dir)
+    check_place(data_dir, side_files)
     with locked_folder(
         data_dir, "another program is preparing a data set here"
     ):
         if is_finished(data_dir):
             raise UserError(f"{data_dir}: holds a finished data set already")
         incomplete = data_dir / _INCOMPLETE
-        _remove_unfinished(data_dir)
+        _remove_unfinished(data_dir, side_files)
         incomplete.mkdir()
         try:
             yield incomplete
-            _commit(incomplete, data_dir)
+            _commit(incomplete, data_dir, side_files)
         finally:
             if not is_finished(data_dir):
-                _remove_unfinished(data_dir)
+                _remove_unfinished(data_dir, side_files)
         shutil.rmtree(incomplete)
 
 
@@ -143,19 +153,21 @@ def remove_leftovers(data_dir: str | os.PathLike) -> None:
         shutil.rmtree(incomplete)
 
 
-def _commit(incomplete: Path, data_dir: Path) -> None:
+def _commit(
+    incomplete: Path, data_dir: Path, side_files: Sequence[str]
+) -> None:
     _flush_to_disk(incomplete)
-    for name in SIDE_FILES:
+    for name in side_files:
         os.replace(incomplete / name, data_dir / name)
     os.replace(incomplete / DATASET_NAME, data_dir / DATASET_NAME)
 
 
-def _remove_unfinished(data_dir: Path) -> None:
+def _remove_unfinished(data_dir: Path, side_files: Sequence[str]) -> None:
     # While the hidden folder exists and the data set does not, side files can
     # only be ours: check_place refuses to begin beside anyone else's. They go
     # first, so that a kill in between does not make them look foreign.
     if (data_dir / _INCOMPLETE).is_dir():
-        for name in SIDE_FILES:
+        for name in side_files:
             (data_dir / name).unlink(missing_ok=True)
         shutil.rmtree(data_dir / _INCOMPLETE)
 

@@ -15,6 +15,15 @@ from data_prep.errors import UserError
 _KEY_BYTES = 32
 _PSEUDONYM_DIGITS = 16  # 64 bits: no two of a million subjects meet
 
+PSEUDONYM_PATTERN = rf"p[0-9a-f]{{{_PSEUDONYM_DIGITS}}}"
+OLDEST_AGE = "90+"
+
+
+def default_key_path(data_dir: str | os.PathLike) -> Path:
+    """Returns where the key of a data folder is: beside it, not inside."""
+    data_dir = Path(data_dir).resolve()
+    return data_dir.with_name(f"{data_dir.name}.pseudonym_key")
+
 
 def read_or_make_key(
     path: str | os.PathLike, data_dir: str | os.PathLike
@@ -56,13 +65,24 @@ def read_or_make_key(
     return key
 
 
+def is_old_age(age: str) -> bool:
+    """Tells whether an age is above 89 and not yet put together with others.
+
+    Args:
+      age: years as the input gave them, such as "91", "091Y", "67.5" or "".
+    """
+    match = re.fullmatch(r"0*(\d+)(?:[.,]\d+)?\s*(?:[Yy]\w*)?", age.strip())
+    return match is not None and int(match.group(1)) > 89
+
+
 class Pseudonyms:
     """Takes the ids out of cases and texts.
 
     A subject becomes "p" and 16 digits of HMAC-SHA256 (RFC 2104) of its id:
     the same under the same key, whoever else is in the data. Sessions and
     runs, whose names may be dates, become 1, 2, … in their order within the
-    subject. Age, sex, scanner and site stay.
+    subject. Ages above 89 become "90+", as 45 CFR 164.514(b)(2)(i)(C), the
+    safe harbour of the US privacy rule, asks. Sex, scanner and site stay.
     """
 
     def __init__(self, cases: Iterable[Case], key: bytes) -> None:
@@ -103,6 +123,7 @@ class Pseudonyms:
         return dataclasses.replace(
             self._renamed(case),
             exclude_reason=self.text(case.exclude_reason),
+            age=OLDEST_AGE if is_old_age(case.age) else case.age,
             relative_path="",
             missing=(),
         )

@@ -37,6 +37,14 @@ def test_subject_keeps_the_name_in_other_company():
     assert other.subject_id != alone.subject_id
 
 
+@pytest.mark.parametrize(
+    ("age", "named"), [("89", "89"), ("93", "90+"), ("091Y", "90+"), ("", "")]
+)
+def test_ages_above_89_become_one(age, named):
+    case = make_case("a", age=age)
+    assert Pseudonyms([case], KEY).case(case).age == named
+
+
 def test_sessions_become_their_order():
     cases = [make_case("a", name) for name in ("20190310", "20180101", "")]
     cases += [make_case("b", name) for name in ("v10", "v9")]

@@ -1,0 +1,1 @@
+"""Packs prepared data sets to be shared, checks them, and joins several."""
