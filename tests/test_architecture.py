@@ -27,6 +27,7 @@ BINARIES = {
     "data_prep.prepare",
     "wmh_keras.compare",
     "wmh_keras.evaluate",
+    "wmh_keras.export",
     "wmh_keras.predict",
     "wmh_keras.report",
     "wmh_keras.train",
@@ -98,6 +99,14 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.pictures",
         "wmh_keras.reporting",
+    },
+    "wmh_keras.serving": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.distribution",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
     },
     "wmh_keras.reporting": {
         "data_prep",
