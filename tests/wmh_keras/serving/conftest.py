@@ -176,6 +176,6 @@ def _serving_message(wanted):
             if added.type == field_type.TYPE_MESSAGE:
                 added.type_name = f".{kind}"
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
+    pool.AddSerializedFile(file.SerializeToString())
     found = pool.FindMessageTypeByName(wanted)
     return message_factory.GetMessageClass(found)
