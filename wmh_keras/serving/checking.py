@@ -147,6 +147,7 @@ def _compare(
     if not difference <= tolerance:  # NaN is no better
         raise UserError(
             f"{name}: its probabilities differ from the model's by up to "
-            f"{difference:.2g} (allowed {tolerance:g}); nothing was written"
+            f"{difference:.2g} (allowed {tolerance:g}); nothing was written; "
+            "leave this format out"
         )
     return difference
