@@ -25,6 +25,7 @@ SLOW = {"scipy", "skimage", "nibabel", "pandas", "matplotlib"}
 BINARIES = {
     "data_prep.make_phantoms",
     "data_prep.prepare",
+    "wmh_keras.client",
     "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.predict",
@@ -99,6 +100,16 @@ MAY_IMPORT = {
         "wmh_keras.pictures",
         "wmh_keras.reporting",
     },
+    # What the model says of itself: written by the export, read by clients.
+    "wmh_keras.serving.description": {"data_prep"},
+    "wmh_keras.serving.client": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.prediction",
+        "wmh_keras.serving.description",
+    },
     "wmh_keras.reporting": {
         "data_prep",
         "wmh_keras.artifacts",
@@ -110,7 +121,13 @@ MAY_IMPORT = {
         "wmh_keras.statistics",
     },
 }
-NO_FRAMEWORKS = ("data_prep", "wmh_keras.metrics", "wmh_keras.statistics")
+NO_FRAMEWORKS = (
+    "data_prep",
+    "wmh_keras.metrics",
+    "wmh_keras.serving.client",
+    "wmh_keras.serving.description",
+    "wmh_keras.statistics",
+)
 
 
 @functools.cache

@@ -1,13 +1,9 @@
 """A whole prediction: from what the user asked for to what was written."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.cases import find_images
-from data_prep.cases.bids import is_bids_dataset, is_derivative
-from data_prep.errors import UserError
-from data_prep.files import locked_folder
 from wmh_keras import artifacts
 from wmh_keras.inference.engine import Engine, choose_engine
 from wmh_keras.inference.ensemble import (
@@ -18,20 +14,16 @@ from wmh_keras.inference.ensemble import (
     ensemble_identity,
 )
 from wmh_keras.model_info import ModelInfo
-from wmh_keras.prediction import bids_derivative, records
-from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
-from wmh_keras.prediction.outputs import Job, plan_jobs
-from wmh_keras.prediction.records import (
-    Record,
-    Settings,
-    check_earlier,
-    warn_of_changed_masks,
+from wmh_keras.prediction import bids_derivative
+from wmh_keras.prediction.planning import (
+    Result,
+    ScanPlan,
+    Scans,
+    plan_scans,
+    segment_scans,
 )
+from wmh_keras.prediction.records import Settings
 from wmh_keras.prediction.scan import RunInfo
-from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
-
-# Lines of warnings at the end of a run; all of them are in the table.
-_MAX_WARNINGS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,32 +31,24 @@ class Request:
     """What the user asked for.
 
     Attributes:
-      input_path: file, folder, DICOM folder, BIDS data set or manifest.
+      scans: what is to be segmented, and where to.
       model_paths: work folders or model folders; several are an ensemble.
-      output_dir: where the results go.
-      series: of a DICOM folder, the series to take.
       threshold: None takes the models'.
       min_lesion_mm3: None takes the models'.
       test_time_flips: one of `flips.FLIPS`.
-      overwrite: do again what is done.
       batch_size: slices in a batch.
       engine: one of `distribution.ENGINES`.
       precision: one of `engine.PRECISIONS`.
-      images: role to file, of the further images of one NIfTI file.
     """
 
-    input_path: Path
+    scans: Scans
     model_paths: tuple[Path, ...]
-    output_dir: Path
-    series: str | None = None
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     test_time_flips: str = "none"
-    overwrite: bool = False
     batch_size: int = 8
     engine: str = "auto"
     precision: str = "fp32"
-    images: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,121 +57,35 @@ class Plan:
 
     Attributes:
       infos: the models.
-      settings: what decides the results.
-      is_bids: whether the output becomes a BIDS derivative.
-      waiting: the scans to segment.
-      done: the scans that have just this result already.
-      warnings: what was passed over when the images were looked for.
+      scans: what is to be done with them.
     """
 
     infos: Sequence[ModelInfo]
-    settings: Settings
-    is_bids: bool
-    waiting: Sequence[Job]
-    done: Sequence[Job]
-    warnings: Sequence[str] = ()
+    scans: ScanPlan
 
     def describe(self, limit: int | None = None) -> list[str]:
         """Returns lines that list the scans, at most `limit` of them."""
-        lines = [
-            f"{len(self.waiting)} to segment, {len(self.done)} already done; "
-            f"{self._describe_models()}, threshold "
-            f"{self.settings.threshold:g}, min_lesion_mm3 "
-            f"{self.settings.min_lesion_mm3:g}"
-        ]
-        entries = [f"  {_name(job)}" for job in self.waiting]
-        entries += [f"  {_name(job)} (already done)" for job in self.done]
-        lines += entries[:limit]
-        if len(entries) > len(entries[:limit]):
-            lines.append(f"  … and {len(entries) - limit} more")
-        return [*lines, *(f"warning: {text}" for text in self.warnings)]
-
-    def _describe_models(self) -> str:
-        text = f"model {self.settings.model}"
         members = count_members(self.infos)
-        return text if members == 1 else f"{text} ({members} networks)"
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What came of it.
-
-    Attributes:
-      output_dir: where everything lies.
-      segmented: records of the scans that this run segmented.
-      failed: records of those that could not be.
-      num_skipped: scans that were done before.
-    """
-
-    output_dir: Path
-    segmented: Sequence[Record]
-    failed: Sequence[Record]
-    num_skipped: int
-
-    def describe(self) -> list[str]:
-        """Returns lines for the user."""
-        lines = [
-            f"{len(self.segmented)} segmented, {self.num_skipped} already "
-            f"done, {len(self.failed)} failed",
-        ]
-        lines += [f"  failed: {record.row['error']}" for record in self.failed]
-        warnings = [
-            f"  warning: {record.row['file']}: {warning}"
-            for record in self.segmented
-            for warning in record.warnings
-        ]
-        lines += warnings[:_MAX_WARNINGS]
-        if len(warnings) > _MAX_WARNINGS:
-            more = len(warnings) - _MAX_WARNINGS
-            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
-        lines += [
-            f"table: {self.output_dir / VOLUMES_FILE}",
-            f"page:  {self.output_dir / PAGE_FILE}",
-        ]
-        return lines
+        remark = "" if members == 1 else f" ({members} networks)"
+        return self.scans.describe(limit, remark)
 
 
 def plan(request: Request) -> Plan:
     """Finds the images, names their results and checks what is there.
 
-    Writes nothing, but for converted DICOM series in a temporary folder.
-
     Raises:
-      UserError: no usable model; no images; two images with one result; an
-        output folder that holds something else.
+      UserError: no usable model, or as for `plan_scans`.
     """
     infos = as_ensemble(
         [artifacts.read_model_info(path) for path in request.model_paths]
     )
-    settings = _settings(request, infos)
-    path = request.input_path.absolute()
-    warnings: list[str] = []
-    cases = find_images(
-        path,
+    scans = plan_scans(
+        request.scans,
+        _settings(request, infos),
         channels=channels_of(infos),
-        images=request.images,
-        series=request.series,
-        warn=warnings.append,
-    )
-    is_bids = is_bids_dataset(path) and not is_derivative(path)
-    _check_output_dir(request.output_dir)
-    if is_bids:
-        bids_derivative.check_output_dir(path, request.output_dir)
-    jobs = plan_jobs(
-        cases,
-        request.output_dir,
-        is_bids=is_bids,
-        input_dir=path if path.is_dir() else None,
-    )
-    _check_apart(jobs, path, request.output_dir)
-    waiting, done = check_earlier(
-        jobs,
-        settings,
-        overwrite=request.overwrite,
         precision=request.precision,
     )
-    warnings += warn_of_changed_masks(done)
-    return Plan(infos, settings, is_bids, waiting, done, tuple(warnings))
+    return Plan(infos, scans)
 
 
 def predict(request: Request, planned: Plan) -> Result:
@@ -197,31 +95,14 @@ def predict(request: Request, planned: Plan) -> Result:
       What was done and what failed.
 
     Raises:
-      UserError: the model's weights are damaged, or the output folder cannot
-        be written to.
+      UserError: the model's weights are damaged, or as for `segment_scans`.
     """
-    with locked_folder(request.output_dir, "another process writes there"):
-        made = _predict(request, planned)
-    failed = [r for r in made if r.status == records.FAILED]
-    return Result(
-        output_dir=request.output_dir,
-        segmented=[r for r in made if r.status != records.FAILED],
-        failed=failed,
-        num_skipped=len(planned.done),
-    )
-
-
-def _predict(request: Request, planned: Plan) -> list[records.Record]:
     engine = Engine("")
-    if planned.waiting:
+    if planned.scans.waiting:
         engine = choose_engine(request.engine, request.precision)
-    if planned.is_bids:
-        with named_write_errors(request.output_dir):
-            bids_derivative.write_description(
-                request.input_path, request.output_dir
-            )
+    settings = planned.scans.settings
     run = RunInfo(
-        planned.settings,
+        settings,
         engine,
         bids_derivative.describe_models(planned.infos, request.test_time_flips),
     )
@@ -231,21 +112,14 @@ def _predict(request: Request, planned: Plan) -> list[records.Record]:
 
         return load_segmenter(
             planned.infos,
-            threshold=planned.settings.threshold,
-            min_lesion_mm3=planned.settings.min_lesion_mm3,
+            threshold=settings.threshold,
+            min_lesion_mm3=settings.min_lesion_mm3,
             batch_size=request.batch_size,
             flips=request.test_time_flips,
             engine=engine,
         )
 
-    return predict_cohort(
-        planned.waiting, make_segmenter, run, request.output_dir
-    )
-
-
-def _name(job: Job) -> str:
-    source = job.case.relative_path or job.case.flair
-    return f"{source} -> {job.outputs.mask.name}"
+    return segment_scans(request.scans, planned.scans, make_segmenter, run)
 
 
 def _settings(request: Request, infos: Sequence[ModelInfo]) -> Settings:
@@ -259,28 +133,3 @@ def _settings(request: Request, infos: Sequence[ModelInfo]) -> Settings:
         threshold=common.threshold,
         min_lesion_mm3=common.min_lesion_mm3,
     )
-
-
-def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
-    """Refuses converted DICOM inside the DICOM folder itself.
-
-    The converted image is kept with its results; there, the next run would
-    find it in place of the DICOM files.
-    """
-    converted = any(job.outputs.flair is not None for job in jobs)
-    if converted and output_dir.resolve().is_relative_to(path.resolve()):
-        raise UserError(
-            f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
-            f"take a folder outside of it"
-        )
-
-
-def _check_output_dir(output_dir: Path) -> None:
-    for folder in (output_dir, *output_dir.absolute().parents):
-        if folder.exists():
-            if not folder.is_dir():
-                raise UserError(
-                    f"--output_dir={output_dir}: expected a folder, but "
-                    f"{folder} is a file"
-                )
-            return

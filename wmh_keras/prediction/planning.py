@@ -1,0 +1,235 @@
+"""What a run will do and what came of it, whatever it is that segments."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.cases import find_images
+from data_prep.cases.bids import is_bids_dataset, is_derivative
+from data_prep.errors import UserError
+from data_prep.files import locked_folder
+from wmh_keras.prediction import bids_derivative, records
+from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
+from wmh_keras.prediction.outputs import Job, plan_jobs
+from wmh_keras.prediction.records import (
+    Record,
+    Settings,
+    check_earlier,
+    warn_of_changed_masks,
+)
+from wmh_keras.prediction.scan import RunInfo
+from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
+
+if TYPE_CHECKING:
+    from wmh_keras.inference.segmenter import Segmenter
+
+# Lines of warnings at the end of a run; all of them are in the table.
+_MAX_WARNINGS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Scans:
+    """What the user wants segmented, and where to.
+
+    Attributes:
+      input_path: file, folder, DICOM folder, BIDS data set or manifest.
+      output_dir: where the results go.
+      series: of a DICOM folder, the series to take.
+      overwrite: do again what is done.
+      images: role to file, of the further images of one NIfTI file.
+    """
+
+    input_path: Path
+    output_dir: Path
+    series: str | None = None
+    overwrite: bool = False
+    images: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanPlan:
+    """What will be done, known before any file is written.
+
+    Attributes:
+      settings: what decides the results.
+      is_bids: whether the output becomes a BIDS derivative.
+      waiting: the scans to segment.
+      done: the scans that have just this result already.
+      warnings: what was passed over when the images were looked for.
+    """
+
+    settings: Settings
+    is_bids: bool
+    waiting: Sequence[Job]
+    done: Sequence[Job]
+    warnings: Sequence[str] = ()
+
+    def describe(self, limit: int | None = None, remark: str = "") -> list[str]:
+        """Returns lines that list the scans.
+
+        Args:
+          limit: the most scans to list; None lists all.
+          remark: stands behind the model's name.
+        """
+        lines = [
+            f"{len(self.waiting)} to segment, {len(self.done)} already done; "
+            f"model {self.settings.model}{remark}, threshold "
+            f"{self.settings.threshold:g}, min_lesion_mm3 "
+            f"{self.settings.min_lesion_mm3:g}"
+        ]
+        entries = [f"  {_name(job)}" for job in self.waiting]
+        entries += [f"  {_name(job)} (already done)" for job in self.done]
+        lines += entries[:limit]
+        if len(entries) > len(entries[:limit]):
+            lines.append(f"  … and {len(entries) - limit} more")
+        return [*lines, *(f"warning: {text}" for text in self.warnings)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+      output_dir: where everything lies.
+      segmented: records of the scans that this run segmented.
+      failed: records of those that could not be.
+      num_skipped: scans that were done before.
+    """
+
+    output_dir: Path
+    segmented: Sequence[Record]
+    failed: Sequence[Record]
+    num_skipped: int
+
+    def describe(self) -> list[str]:
+        """Returns lines for the user."""
+        lines = [
+            f"{len(self.segmented)} segmented, {self.num_skipped} already "
+            f"done, {len(self.failed)} failed",
+        ]
+        lines += [f"  failed: {record.row['error']}" for record in self.failed]
+        warnings = [
+            f"  warning: {record.row['file']}: {warning}"
+            for record in self.segmented
+            for warning in record.warnings
+        ]
+        lines += warnings[:_MAX_WARNINGS]
+        if len(warnings) > _MAX_WARNINGS:
+            more = len(warnings) - _MAX_WARNINGS
+            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
+        lines += [
+            f"table: {self.output_dir / VOLUMES_FILE}",
+            f"page:  {self.output_dir / PAGE_FILE}",
+        ]
+        return lines
+
+
+def plan_scans(
+    scans: Scans,
+    settings: Settings,
+    *,
+    channels: tuple[str, ...],
+    precision: str = "fp32",
+) -> ScanPlan:
+    """Finds the images, names their results and checks what is there.
+
+    Writes nothing, but for converted DICOM series in a temporary folder.
+
+    Args:
+      scans: what the user wants.
+      settings: what decides the results.
+      channels: roles of the images of a scan, the FLAIR first.
+      precision: that the networks compute in.
+
+    Raises:
+      UserError: no images; two images with one result; an output folder that
+        holds something else.
+    """
+    path = scans.input_path.absolute()
+    warnings: list[str] = []
+    cases = find_images(
+        path,
+        channels=channels,
+        images=scans.images,
+        series=scans.series,
+        warn=warnings.append,
+    )
+    is_bids = is_bids_dataset(path) and not is_derivative(path)
+    _check_output_dir(scans.output_dir)
+    if is_bids:
+        bids_derivative.check_output_dir(path, scans.output_dir)
+    jobs = plan_jobs(
+        cases,
+        scans.output_dir,
+        is_bids=is_bids,
+        input_dir=path if path.is_dir() else None,
+    )
+    _check_apart(jobs, path, scans.output_dir)
+    waiting, done = check_earlier(
+        jobs, settings, overwrite=scans.overwrite, precision=precision
+    )
+    warnings += warn_of_changed_masks(done)
+    return ScanPlan(settings, is_bids, waiting, done, tuple(warnings))
+
+
+def segment_scans(
+    scans: Scans,
+    planned: ScanPlan,
+    make_segmenter: "Callable[[], Segmenter]",
+    run: RunInfo,
+) -> Result:
+    """Does what was planned.
+
+    Args:
+      scans: what the user wants.
+      planned: what `plan_scans` gave for it.
+      make_segmenter: called once, where there is something to do.
+      run: settings and names.
+
+    Raises:
+      UserError: the output folder cannot be written to, or another process
+        writes there.
+    """
+    folder = scans.output_dir
+    with locked_folder(folder, "another process writes there"):
+        if planned.is_bids:
+            with named_write_errors(folder):
+                bids_derivative.write_description(scans.input_path, folder)
+        made = predict_cohort(planned.waiting, make_segmenter, run, folder)
+    return Result(
+        output_dir=folder,
+        segmented=[r for r in made if r.status != records.FAILED],
+        failed=[r for r in made if r.status == records.FAILED],
+        num_skipped=len(planned.done),
+    )
+
+
+def _name(job: Job) -> str:
+    source = job.case.relative_path or job.case.flair
+    return f"{source} -> {job.outputs.mask.name}"
+
+
+def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
+    """Refuses converted DICOM inside the DICOM folder itself.
+
+    The converted image is kept with its results; there, the next run would
+    find it in place of the DICOM files.
+    """
+    converted = any(job.outputs.flair is not None for job in jobs)
+    if converted and output_dir.resolve().is_relative_to(path.resolve()):
+        raise UserError(
+            f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
+            f"take a folder outside of it"
+        )
+
+
+def _check_output_dir(output_dir: Path) -> None:
+    for folder in (output_dir, *output_dir.absolute().parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise UserError(
+                    f"--output_dir={output_dir}: expected a folder, but "
+                    f"{folder} is a file"
+                )
+            return
