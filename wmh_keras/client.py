@@ -74,7 +74,9 @@ def main(flag_values: flags.FlagValues) -> int:
         connection=connection,
         model_name=flag_values.model_name,
         model_version=flag_values.model_version,
-        expected_model=Path(flag_values.model) if flag_values.model else None,
+        expected_models=tuple(
+            Path(path).expanduser() for path in flag_values.model
+        ),
         threshold=threshold,
         min_lesion_mm3=flag_values.min_lesion_mm3,
         route=route_from(flag_values),

@@ -1,4 +1,8 @@
-"""What a served model says of itself, on request.
+"""What a served model can be asked, and what it says of itself.
+
+    serving_default   prepared slices (or patches) -> probability
+    segment_volume    a raw volume -> probability and mask on its own grid
+    describe          what the model is
 
 A server gives a client no file of the export, so that the model itself has to
 say how its slices are prepared and where its threshold lies: a client that
@@ -13,11 +17,25 @@ from typing import Any
 
 from data_prep.preprocess_config import PreprocessConfig
 
+SERVING_DEFAULT = "serving_default"
+SEGMENT_VOLUME = "segment_volume"
 DESCRIBE = "describe"
 DESCRIBE_INPUT = "which"
 DESCRIBE_OUTPUT = "description"
 
 _FORMAT = "wmh-keras served model 1"
+
+
+def volume_input(role: str) -> str:
+    """Names the input of segment_volume that takes an image.
+
+    Args:
+      role: one of `PreprocessConfig.channels`.
+
+    Returns:
+      "volume" for the FLAIR, else such as "volume_t1".
+    """
+    return "volume" if role == "flair" else f"volume_{role}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +44,7 @@ class Description:
 
     Attributes:
       identity: names the model by what decides its results, see
-        `inference.ensemble.model_identity`.
+        `inference.ensemble.ensemble_identity`.
       preprocess: how a volume becomes slices.
       threshold: the model's own, above 0 and at most 1.
       min_lesion_mm3: the model's own, 0 or more.

@@ -113,12 +113,12 @@ def define_served_model_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1,
         **common,
     )
-    flags.DEFINE_string(
+    flags.DEFINE_multi_string(
         "model",
-        None,
-        "Work folder or model folder of the model that it has to be: another "
-        "one at the server is refused. Not needed; a model that wmh-export "
-        "made says what it is.",
+        [],
+        "Work folder or model folder of the model that it has to be (repeated, "
+        "of an ensemble): another one at the server is refused. Not needed; a "
+        "model that wmh-export made says what it is.",
         **common,
     )
     flags.DEFINE_enum(

@@ -13,11 +13,10 @@ from wmh_keras.inference.progress import OnProgress
 from wmh_keras.inference.segmenter import Segmentation, Segmenter
 from wmh_keras.serving.client.errors import Fault, RunEndedError, ServingError
 from wmh_keras.serving.client.route import Route
-from wmh_keras.serving.client.served_model import (
-    PROBABILITY,
+from wmh_keras.serving.client.served_model import PROBABILITY, ServedModel
+from wmh_keras.serving.description import (
     SEGMENT_VOLUME,
     SERVING_DEFAULT,
-    ServedModel,
     volume_input,
 )
 

@@ -34,7 +34,7 @@ class Request:
       connection: where the server is.
       model_name: of the model at the server.
       model_version: None takes the highest that is available.
-      expected_model: folder of the model that it has to be, or None.
+      expected_models: folders of the model, or models, that it has to be.
       threshold: None takes the model's.
       min_lesion_mm3: None takes the model's.
       route: how volumes travel.
@@ -45,7 +45,7 @@ class Request:
     connection: Connection
     model_name: str = MODEL_NAME
     model_version: int | None = None
-    expected_model: Path | None = None
+    expected_models: tuple[Path, ...] = ()
     threshold: float | None = None
     min_lesion_mm3: float | None = None
     route: Route = dataclasses.field(default_factory=Route)
@@ -83,9 +83,9 @@ def plan(request: Request) -> Plan:
     Raises:
       UserError: no answer or no such model, or as for `plan_scans`.
     """
-    expected = request.expected_model and artifacts.read_model_info(
-        request.expected_model
-    )
+    expected = [
+        artifacts.read_model_info(path) for path in request.expected_models
+    ]
     transport = PatientTransport(connect(request.connection), request.policy)
     try:
         served = open_model(

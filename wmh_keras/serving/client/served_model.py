@@ -1,12 +1,12 @@
 """One version of a served model: found, and checked before it is used."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from data_prep.errors import UserError
-from wmh_keras.inference.ensemble import model_identity
+from wmh_keras.inference.ensemble import common_settings, ensemble_identity
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.serving.client.errors import Fault, ServingError
 from wmh_keras.serving.client.transport import (
@@ -20,11 +20,12 @@ from wmh_keras.serving.description import (
     DESCRIBE,
     DESCRIBE_INPUT,
     DESCRIBE_OUTPUT,
+    SEGMENT_VOLUME,
+    SERVING_DEFAULT,
     Description,
+    volume_input,
 )
 
-SERVING_DEFAULT = "serving_default"
-SEGMENT_VOLUME = "segment_volume"
 SLICES, PATCHES, PROBABILITY = "slices", "patches", "probability"
 
 
@@ -74,7 +75,7 @@ def open_model(
     transport: Transport,
     name: str,
     version: int | None = None,
-    expected: ModelInfo | None = None,
+    expected: Sequence[ModelInfo] = (),
 ) -> ServedModel:
     """Finds a model at a server and checks that it is what it should be.
 
@@ -83,8 +84,8 @@ def open_model(
       name: of the model at the server.
       version: None takes the highest that is available; all answers of this
         object then come from that one.
-      expected: the model that it has to be; one that does not describe
-        itself is taken for it.
+      expected: the model that it has to be, or the models of an ensemble;
+        one that does not describe itself is taken for it. Empty takes any.
 
     Raises:
       ServingError: no answer, no such model or version, or one that was not
@@ -109,18 +110,6 @@ def open_model(
         segments_volumes=_takes_volumes(signatures, description),
         is_trusted=DESCRIBE not in signatures,
     )
-
-
-def volume_input(role: str) -> str:
-    """Names the input of segment_volume that takes an image.
-
-    Args:
-      role: one of `PreprocessConfig.channels`.
-
-    Returns:
-      "volume" for the FLAIR, else such as "volume_t1".
-    """
-    return "volume" if role == "flair" else f"volume_{role}"
 
 
 def _choose_version(
@@ -151,10 +140,10 @@ def _describe(
     transport: Transport,
     model: ModelVersion,
     signatures: Mapping[str, Signature],
-    expected: ModelInfo | None,
+    expected: Sequence[ModelInfo],
 ) -> Description:
     if DESCRIBE not in signatures:
-        if expected is not None:
+        if expected:
             return _description_of(expected)
         raise ServingError(
             Fault.FOREIGN,
@@ -179,30 +168,36 @@ def _describe(
             transport.address,
             f"{model.name} does not describe itself: {error}",
         ) from error
-    if expected is not None:
+    if expected:
         _check_expected(transport.address, description, expected)
     return description
 
 
-def _description_of(info: ModelInfo) -> Description:
+def _description_of(infos: Sequence[ModelInfo]) -> Description:
+    if len({info.preprocess for info in infos}) > 1:
+        raise UserError(
+            "--model: expected models of one preparation, as a served ensemble "
+            "has it"
+        )
+    settings = common_settings(infos)
     return Description(
-        identity=model_identity(info),
-        preprocess=info.preprocess,
-        threshold=info.threshold,
-        min_lesion_mm3=info.min_lesion_mm3,
+        identity=ensemble_identity(infos),
+        preprocess=infos[0].preprocess,
+        threshold=settings.threshold,
+        min_lesion_mm3=settings.min_lesion_mm3,
     )
 
 
 def _check_expected(
-    address: str, description: Description, expected: ModelInfo
+    address: str, description: Description, expected: Sequence[ModelInfo]
 ) -> None:
-    identity = model_identity(expected)
+    identity = ensemble_identity(expected)
     # Flips are written into the export, not into the model.
     if description.identity.partition("+flips_")[0] != identity:
         raise UserError(
-            f"{address}: expected the model {identity} of --model="
-            f"{expected.folder}, the server has {description.identity}; take "
-            "--model away, or another --model_version"
+            f"{address}: expected {identity}, as --model says, the server has "
+            f"{description.identity}; take --model away, or another "
+            "--model_version"
         )
 
 
