@@ -22,7 +22,7 @@ from data_prep.preprocess_config import OVERSIZES
 from data_prep.volume import Volume
 
 # In-plane spacings that differ by less are rounding in the header.
-_SPACING_TOLERANCE = 0.01
+SPACING_TOLERANCE = 0.01
 _CANONICAL = nib.orientations.axcodes2ornt("RAS")
 
 
@@ -243,7 +243,7 @@ def _square_pixels(
     plane: tuple[int, int], spacing: tuple[float, float]
 ) -> tuple[int, int]:
     finest = min(spacing)
-    if max(spacing) <= finest * (1 + _SPACING_TOLERANCE):
+    if max(spacing) <= finest * (1 + SPACING_TOLERANCE):
         return plane
     height, width = (
         max(round(n * mm / finest), 1)

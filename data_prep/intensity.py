@@ -8,10 +8,10 @@ from data_prep.preprocess_config import NORMALIZATIONS
 
 # Makes the median absolute deviation estimate the standard deviation of
 # normally distributed values (Rousseeuw and Croux, 1993).
-_MAD_TO_STD = 1.4826
-_MAX_STEPS = 1000
+MAD_TO_STD = 1.4826
+MAX_STEPS = 1000
 # A head fills a tenth of a volume or more; less than this is artefacts.
-_MIN_FOREGROUND = 0.01
+MIN_FOREGROUND = 0.01
 
 
 def normalize(data: np.ndarray, rule: str) -> tuple[np.ndarray, float, float]:
@@ -76,14 +76,14 @@ def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
         return mean, std
     threshold = foreground_threshold(data)
     inside = data[data > threshold].astype(np.float64)
-    if inside.size < _MIN_FOREGROUND * data.size:
+    if inside.size < MIN_FOREGROUND * data.size:
         raise VolumeError(
             f"{inside.size} of {data.size} voxels outshine all others (they "
             f"lie above {threshold:g}), so robust_zscore finds no head; remove "
             f"artefacts, or take another --normalization"
         )
     median = float(np.median(inside))
-    spread = _MAD_TO_STD * float(np.median(np.abs(inside - median)))
+    spread = MAD_TO_STD * float(np.median(np.abs(inside - median)))
     if spread <= np.finfo(np.float32).eps * abs(median):
         raise VolumeError(
             f"half of the foreground has the same value ({median:g}), so "
@@ -109,7 +109,7 @@ def foreground_threshold(data: np.ndarray) -> float:
     """
     total, size = float(data.sum(dtype=np.float64)), data.size
     threshold, count = total / size, -1
-    for _ in range(_MAX_STEPS):  # about 10 on real volumes
+    for _ in range(MAX_STEPS):  # about 10 on real volumes
         above = data[data > threshold]
         # Not all equal, and yet none above their mean: rounding.
         if above.size in (0, size):

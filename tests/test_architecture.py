@@ -28,6 +28,7 @@ BINARIES = {
     "wmh_keras.client",
     "wmh_keras.compare",
     "wmh_keras.evaluate",
+    "wmh_keras.export",
     "wmh_keras.predict",
     "wmh_keras.report",
     "wmh_keras.train",
@@ -108,6 +109,15 @@ MAY_IMPORT = {
         "wmh_keras.inference",
         "wmh_keras.model_info",
         "wmh_keras.prediction",
+        "wmh_keras.serving.description",
+    },
+    "wmh_keras.serving": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.distribution",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.models",
         "wmh_keras.serving.description",
     },
     "wmh_keras.reporting": {

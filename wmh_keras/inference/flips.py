@@ -32,6 +32,23 @@ _PASSES: dict[str, tuple[tuple[int, ...], ...]] = {
 FLIPS = tuple(_PASSES)
 
 
+def mirror_passes(flips: str) -> tuple[tuple[int, ...], ...]:
+    """Returns, for each pass, the axes of slices (n, h, w, …) it mirrors.
+
+    Args:
+      flips: one of FLIPS.
+
+    Raises:
+      ValueError: an unknown choice.
+    """
+    if flips not in _PASSES:
+        raise ValueError(
+            f"test_time_flips: expected one of {', '.join(FLIPS)}, received "
+            f"{flips!r}"
+        )
+    return _PASSES[flips]
+
+
 class FlipPredictor:
     """A `Predictor` that gives the mean of another over mirror images."""
 
@@ -46,13 +63,8 @@ class FlipPredictor:
         Raises:
           ValueError: an unknown choice.
         """
-        if flips not in _PASSES:
-            raise ValueError(
-                f"test_time_flips: expected one of {', '.join(FLIPS)}, "
-                f"received {flips!r}"
-            )
         self._predictor = predictor
-        self._passes = _PASSES[flips]
+        self._passes = mirror_passes(flips)
 
     def __call__(
         self,

@@ -7,10 +7,12 @@
 import contextlib
 import http.server
 import json
+import os
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from concurrent import futures
@@ -95,67 +97,39 @@ class Backend:
         return [s for _, s, _ in self.asked if s != "describe"]
 
 
-def make_saved_model(folder):
-    """A stand-in of an export: bright voxels are lesions."""
-    import tensorflow as tf
-
-    from data_prep.preprocess_config import PreprocessConfig
-    from wmh_keras.serving.description import Description
-
-    text = Description(
-        "unet-0123456789ab", PreprocessConfig(side=32), 0.5, 0.0
-    ).to_json()
-
-    def brightness(scores):
-        return tf.sigmoid(8 * (scores - 2))
-
-    class Module(tf.Module):
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec((None, 32, 32, 1), tf.float32, "slices")
-            ]
-        )
-        def on_slices(self, slices):
-            return {"probability": brightness(slices)}
-
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec((None,) * 4, tf.float32, "volume"),
-                tf.TensorSpec((None, 2), tf.float32, "spacing_mm"),
-                tf.TensorSpec((None,), tf.float32, "threshold"),
-            ]
-        )
-        def on_volume(self, volume, spacing_mm, threshold):
-            tf.debugging.assert_positive(spacing_mm)
-            mean = tf.reduce_mean(volume)
-            std = tf.math.reduce_std(volume)
-            probability = brightness((volume - mean) / std)
-            limit = tf.reshape(threshold, (-1, 1, 1, 1))
-            mask = tf.cast(probability >= limit, tf.uint8)
-            return {"probability": probability, "mask": mask}
-
-        @tf.function(
-            input_signature=[tf.TensorSpec((None,), tf.int32, "which")]
-        )
-        def describe(self, which):
-            return {"description": tf.fill(tf.shape(which), text)}
-
-    module = Module()
-    signatures = {
-        "serving_default": module.on_slices,
-        "segment_volume": module.on_volume,
-        "describe": module.describe,
-    }
-    tf.saved_model.save(module, str(folder), signatures)
+@pytest.fixture(scope="session")
+def export_dir(tmp_path_factory, bright_model_dir, repository):
+    """What wmh-export writes of a model for which bright voxels are lesions."""
+    folder = tmp_path_factory.mktemp("export")
+    # In a process of its own: there, Keras runs on TensorFlow.
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "wmh_keras.export",
+            f"--model={bright_model_dir}",
+            f"--output_dir={folder}",
+        ],
+        cwd=repository,
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+    )
+    return folder
 
 
 @pytest.fixture(scope="session")
-def loaded_model(tmp_path_factory):
+def loaded_model(export_dir):
     import tensorflow as tf
 
-    folder = tmp_path_factory.mktemp("export") / "wmh" / "1"
-    make_saved_model(folder)
-    return tf.saved_model.load(str(folder))
+    return tf.saved_model.load(str(export_dir / "wmh" / "1"))
+
+
+@pytest.fixture(scope="session")
+def identity(bright_model_dir):
+    from wmh_keras.artifacts import read_model_info
+    from wmh_keras.inference.ensemble import model_identity
+
+    return model_identity(read_model_info(bright_model_dir))
 
 
 @pytest.fixture

@@ -63,7 +63,15 @@ def results_of(folder):
 
 @pytest.mark.parametrize("route", ["volume", "slices"])
 def test_a_mask_on_the_flair_s_own_grid(
-    route, serve, backend, ask, protocol, head_file, tmp_path, capsys
+    route,
+    serve,
+    backend,
+    ask,
+    protocol,
+    identity,
+    head_file,
+    tmp_path,
+    capsys,
 ):
     assert ask(serve(backend), head_file, f"--route={route}") == 0
     out = tmp_path / "out"
@@ -80,7 +88,7 @@ def test_a_mask_on_the_flair_s_own_grid(
     record = json.loads((out / "X_prediction.json").read_text())
     scheme = {"grpc": "grpc", "rest": "http"}[protocol]
     assert re.fullmatch(
-        rf"unet-0123456789ab \(version 1 of wmh at {scheme}://localhost:\d+\)",
+        rf"{identity} \(version 1 of wmh at {scheme}://localhost:\d+\)",
         record["settings"]["model"],
     )
     assert record["settings"]["threshold"] == 0.5
@@ -347,6 +355,29 @@ def test_the_server_goes_away_in_between(
     assert {row["status"] for row in rows_of(tmp_path / "out")} == {"done"}
 
 
+def test_the_version_is_dropped_in_between(
+    serve, backend, ask, make_head, tmp_path, capsys
+):
+    for name in "ABC":
+        head = make_head()
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write_image(tmp_path / "in" / f"{name}.nii.gz", head.data, head)
+
+    def move_on():
+        backend.states = {1: "END", 2: "AVAILABLE"}
+
+    backend.before = [lambda: None, lambda: None, move_on]
+    assert ask(serve(backend), tmp_path / "in", "--retries=2") == 1
+    shown = capsys.readouterr()
+    assert "The run has stopped" in shown.err
+    assert "try 2" not in shown.err
+    assert backend.predictions() == ["segment_volume"] * 2
+    assert results_of(tmp_path / "out") == [
+        "A_mask.nii.gz",
+        "A_probability.nii.gz",
+    ]
+
+
 def test_a_cut_connection(
     serve, backend, ask, cut, head_file, tmp_path, capsys
 ):
@@ -423,10 +454,12 @@ def test_a_model_that_does_not_describe_itself(
 
 
 def test_another_model_than_expected(
-    serve, backend, ask, head_file, bright_model_dir, capsys
+    serve, backend, ask, head_file, bright_model_dir, softer_model_dir, capsys
 ):
-    assert ask(serve(backend), head_file, f"--model={bright_model_dir}") == 1
-    assert "the server has unet-0123456789ab" in capsys.readouterr().err
+    server = serve(backend)
+    assert ask(server, head_file, f"--model={bright_model_dir}") == 0
+    assert ask(server, head_file, f"--model={softer_model_dir}") == 1
+    assert "take --model away" in capsys.readouterr().err
 
 
 def test_a_trusted_model_of_another_size(
