@@ -23,11 +23,10 @@ def check_flagfiles(
         if head not in ("--flagfile", "-flagfile") or not value:
             continue
         if not Path(value).expanduser().is_file():
-            message = f"--flagfile={value}: no such file"
-            if flagfile_dir is not None:
-                names = sorted(p.name for p in Path(flagfile_dir).glob("*.cfg"))
-                message += f"; recipes that come along: {', '.join(names)}"
-            raise UsageError(message)
+            raise UsageError(
+                f"--flagfile={value}: no such file"
+                + _describe_packaged(Path(value).name, flagfile_dir)
+            )
 
 
 def resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
@@ -38,7 +37,9 @@ def resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
       folder: of the recipes that come with the program.
 
     Returns:
-      The command line; a file that is there as it was given goes first.
+      The command line; a file that is there as it was given goes first. What
+      names a folder too is left as it is: another recipe of the same name
+      must not be taken for it.
     """
     resolved = []
     after_flagfile = False
@@ -54,8 +55,22 @@ def resolve_flagfiles(argv: list[str], folder: Path) -> list[str]:
 
 
 def _find_flagfile(value: str, folder: Path) -> str:
-    path = Path(value)
-    packaged = folder / path.name
-    if value and not path.exists() and packaged.exists():
+    is_bare = value == Path(value).name
+    packaged = folder / value
+    if is_bare and not Path(value).exists() and packaged.is_file():
         return str(packaged)
     return value
+
+
+def _describe_packaged(
+    name: str, flagfile_dir: str | os.PathLike | None
+) -> str:
+    if flagfile_dir is None:
+        return ""
+    folder = Path(flagfile_dir)
+    if (folder / name).is_file():
+        return (
+            f"; the recipe of that name that comes along is --flagfile={name}"
+        )
+    names = sorted(path.name for path in folder.glob("*.cfg"))
+    return f"; recipes that come along: {', '.join(names)}"

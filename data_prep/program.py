@@ -43,8 +43,9 @@ def run_program(
       define_flags: defines the program's flags.
       main: gets the parsed flags, returns the exit code.
       argv: like `sys.argv`, which is the default: the program comes first.
-      flagfile_dir: where a `--flagfile` is looked for that is not found as
-        given, so that an installed package finds its own recipes.
+      flagfile_dir: where a `--flagfile` is looked for that is a name alone
+        and not found as given, so that an installed package finds its own
+        recipes.
 
     Returns:
       0 done, 1 failed, 2 wrong usage, 130 interrupted.

@@ -51,3 +51,81 @@ def phantom_cohort(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms") / "cohort"
     write_cohort(folder, num_subjects=8, seed=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_dicom_series():
+    """Writes a FLAIR series: see `_write_dicom_series`."""
+    pytest.importorskip("pydicom")
+    return _write_dicom_series
+
+
+def _write_dicom_series(
+    folder,
+    pixels,
+    *,
+    axes=((1, 0, 0), (0, 1, 0)),
+    step=(0, 0, 6.0),
+    origin=(-30.0, -20.0, 10.0),
+    spacing=(0.8, 0.7),
+    changes=lambda dataset, index: None,
+):
+    """Writes slices as files of an MR series.
+
+    Args:
+      folder: where they go, "IM0000" and so on in the order of `pixels`.
+      pixels: (slices, rows, columns) uint16.
+      axes: directions of a row (rising columns) and of a column, in LPS.
+      step: from one slice to the next, in mm, LPS.
+      origin: centre of the first pixel of the first slice.
+      spacing: DICOM's PixelSpacing: between rows, between columns.
+      changes: called with each data set before it is written.
+
+    Returns:
+      The paths, in the order of the slices.
+    """
+    import numpy as np
+    import pydicom
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for index, plane in enumerate(np.asarray(pixels, np.uint16)):
+        dataset = pydicom.Dataset()
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        dataset.SpecificCharacterSet = "ISO_IR 100"
+        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        dataset.SOPInstanceUID = f"1.2.3.4.{index + 1}"
+        dataset.StudyInstanceUID = "1.2.3"
+        dataset.SeriesInstanceUID = "1.2.3.4"
+        dataset.FrameOfReferenceUID = "1.2.3.9"
+        dataset.PatientName, dataset.PatientID = "Müller^Jane", "SECRET77"
+        dataset.PatientBirthDate, dataset.PatientSex = "19500102", "F"
+        dataset.StudyDate, dataset.StudyTime = "20200304", "101112"
+        dataset.StudyID, dataset.AccessionNumber = "7", "ACC5"
+        dataset.Modality, dataset.Manufacturer = "MR", "SIEMENS"
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+        dataset.SeriesNumber, dataset.SeriesDescription = 4, "AX FLAIR"
+        dataset.InstanceNumber, dataset.AcquisitionNumber = index + 1, 1
+        dataset.EchoTime, dataset.RepetitionTime = 100.0, 9000.0
+        dataset.InversionTime, dataset.SliceThickness = 2500.0, 5.0
+        dataset.PixelSpacing = list(spacing)
+        dataset.ImageOrientationPatient = [
+            round(float(x), 9) for x in np.ravel(axes)
+        ]
+        dataset.ImagePositionPatient = [
+            round(float(x), 6) for x in np.add(origin, np.multiply(index, step))
+        ]
+        dataset.Rows, dataset.Columns = plane.shape
+        dataset.SamplesPerPixel = 1
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+        dataset.PixelRepresentation = 0
+        dataset.PixelData = plane.tobytes()
+        changes(dataset, index)
+        meta = dataset.file_meta
+        meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+        meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        paths.append(folder / f"IM{index:04d}")
+        dataset.save_as(paths[-1], enforce_file_format=True)
+    return paths

@@ -15,19 +15,21 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Where the import has another name than the distribution.
 IMPORT_NAMES = {
+    "bids-validator-deno": "bids_validator_deno",
     "scikit-learn": "sklearn",
     "simpleitk": "SimpleITK",
     "surface-distance": "surface_distance",
+    "tensorflow-serving-api": "tensorflow_serving",
 }
 
 
 def distributions():
-    """Names in the extra, and panoptica, which the Makefile installs."""
+    """Names in the extra, and what the Makefile installs beside it."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lines = config["options.extras_require"]["crosscheck"].split("\n")
     names = [re.match(r"[\w.-]*", line.strip()).group() for line in lines]
-    return [*filter(None, names), "panoptica"]
+    return [*filter(None, names), "panoptica", "tensorflow-serving-api"]
 
 
 def test_the_extra_is_read():

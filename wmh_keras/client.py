@@ -55,7 +55,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(flag_values: flags.FlagValues) -> int:
-    """Runs a prediction; 0 where every scan worked, else 1."""
+    """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "server", "input", "output_dir")
     connection = connection_from(flag_values)
     threshold = threshold_from(flag_values)
@@ -70,6 +70,7 @@ def main(flag_values: flags.FlagValues) -> int:
             series=flag_values.series,
             overwrite=flag_values.overwrite,
             images=images_from(flag_values),
+            dicom_seg=flag_values.dicom_seg,
         ),
         connection=connection,
         model_name=flag_values.model_name,
@@ -89,7 +90,7 @@ def main(flag_values: flags.FlagValues) -> int:
         return EXIT_OK
     result = predict(request, planned)
     print("\n".join(result.describe()))
-    return EXIT_FAILED if result.failed else EXIT_OK
+    return EXIT_OK if result.is_complete else EXIT_FAILED
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

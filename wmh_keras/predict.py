@@ -13,6 +13,7 @@ The results mirror the input's folders: for X.nii.gz
   X_lesions.csv         one line a lesion: place in mm, volume, class, side
   X_overview.png        slices with the outline
   X_uncertainty.nii.gz  of an ensemble: how far its networks disagree
+  X_mask.dcm            with --dicom_seg, of a DICOM folder: the mask as DICOM
   X_prediction.json     with what it was made; says that the rest is complete
 
 and for all of them index.html and volumes.csv. A BIDS data set gives BIDS
@@ -52,7 +53,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(flag_values: flags.FlagValues) -> int:
-    """Runs a prediction; 0 where every scan worked, else 1."""
+    """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "input", "model", "output_dir")
     threshold = threshold_from(flag_values)
     from wmh_keras.prediction.planning import Scans
@@ -65,6 +66,7 @@ def main(flag_values: flags.FlagValues) -> int:
             series=flag_values.series,
             overwrite=flag_values.overwrite,
             images=images_from(flag_values),
+            dicom_seg=flag_values.dicom_seg,
         ),
         model_paths=tuple(
             Path(path).expanduser() for path in flag_values.model
@@ -83,7 +85,7 @@ def main(flag_values: flags.FlagValues) -> int:
         return EXIT_OK
     result = predict(request, planned)
     print("\n".join(result.describe()))
-    return EXIT_FAILED if result.failed else EXIT_OK
+    return EXIT_OK if result.is_complete else EXIT_FAILED
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

@@ -51,6 +51,8 @@ class Case:
         outputs mirror it. Of a converted DICOM series: the name that its
         FLAIR would have.
       missing: (role, reason) of the images that were wanted but not found.
+      dicom_files: of the DICOM series that the FLAIR was converted from; ()
+        where it was not.
     """
 
     subject_id: str
@@ -67,6 +69,7 @@ class Case:
     exclude_reason: str = ""
     relative_path: str = ""
     missing: tuple[tuple[str, str], ...] = ()
+    dicom_files: tuple[str, ...] = ()
 
     @property
     def flair(self) -> str:
@@ -93,6 +96,7 @@ class Case:
         value = dataclasses.asdict(self)
         for name in ("images", "missing"):
             value[name] = [list(pair) for pair in value[name]]
+        value["dicom_files"] = list(self.dicom_files)
         return value
 
     @classmethod
@@ -103,6 +107,7 @@ class Case:
             arguments[name] = tuple(
                 (role, text) for role, text in arguments.get(name, ())
             )
+        arguments["dicom_files"] = tuple(arguments.get("dicom_files", ()))
         return cls(**arguments)
 
 

@@ -65,12 +65,17 @@ class DicomConverter:
         series = list_series(walk_files(folder))
         if not series:
             return None
-        return self.convert(series, folder.name, str(folder))
+        target, _ = self.convert(series, folder.name, str(folder))
+        return target
 
     def convert(
         self, series: Sequence[DicomSeries], name: str, where: str
-    ) -> Path:
-        """Converts the FLAIR of several series to NAME_FLAIR.nii."""
+    ) -> tuple[Path, DicomSeries]:
+        """Converts the FLAIR of several series to NAME_FLAIR.nii.
+
+        Returns:
+          The volume, and the series that it was made from.
+        """
         chosen = choose_flair(series, self._series, where)
         program = _find_dcm2niix()
         target = self._folder() / f"{name}_FLAIR.nii"
@@ -82,7 +87,7 @@ class DicomConverter:
                 program, chosen, Path(scratch), where, self._warn
             )
             os.replace(volume, target)
-        return target
+        return target, chosen
 
     def _folder(self) -> Path:
         if self._work_dir is None:
@@ -114,7 +119,7 @@ def find_dicom_images(path: Path, converter: DicomConverter) -> list[Case]:
         where = str(path / name) if name else str(path)
         subject_id = name.replace("/", "_") or path.name
         try:
-            flair = converter.convert(studies[study], subject_id, where)
+            flair, chosen = converter.convert(studies[study], subject_id, where)
         except UserError as error:
             failures.append(str(error))
             continue
@@ -124,6 +129,7 @@ def find_dicom_images(path: Path, converter: DicomConverter) -> list[Case]:
                 subject_id=subject_id,
                 images=(("flair", str(flair)),),
                 relative_path=(Path(name) / f"{last}_FLAIR.nii.gz").as_posix(),
+                dicom_files=tuple(str(file) for file in chosen.files),
             )
         )
     if failures:

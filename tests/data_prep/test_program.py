@@ -153,11 +153,20 @@ def test_packaged_flagfiles_are_found_from_anywhere(tmp_path):
         seen.append(flag_values.count)
         return 0
 
-    for argument in ("--flagfile=a.cfg", "--flagfile=some/where/a.cfg"):
-        assert run(argument, main=main, flagfile_dir=tmp_path) == 0
+    assert run("--flagfile=a.cfg", main=main, flagfile_dir=tmp_path) == 0
     assert run("--flagfile", "a.cfg", main=main, flagfile_dir=tmp_path) == 0
-    assert seen == [8, 8, 8]
+    assert seen == [8, 8]
     assert run("--flagfile=b.cfg", flagfile_dir=tmp_path) == 2
+
+
+@pytest.mark.parametrize("path", ["some/where/a.cfg", "./a.cfg", "/no/a.cfg"])
+def test_a_packaged_flagfile_stands_in_for_no_other(tmp_path, capsys, path):
+    (tmp_path / "a.cfg").write_text("--count=8\n")
+    assert run(f"--flagfile={path}", flagfile_dir=tmp_path) == 2
+    shown = capsys.readouterr().err
+    assert f"--flagfile={path}: no such file" in shown
+    assert "that comes along is --flagfile=a.cfg" in shown
+    assert run("--flagfile", path, flagfile_dir=tmp_path) == 2
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch):

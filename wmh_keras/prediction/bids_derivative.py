@@ -17,6 +17,7 @@ from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Settings
 
 DESCRIPTION_FILE = "dataset_description.json"
+README_FILE = "README.md"
 _BIDS_VERSION = "1.8.0"  # the first with BIDS URIs and DatasetLinks
 _LINK = "raw"
 # What a validator would not know.
@@ -27,6 +28,26 @@ _IGNORED = (
     "volumes.csv",
     "index.html",
 )
+_README = f"""\
+# White matter hyperintensities found by {PROGRAM_NAME}
+
+Made by a program and not corrected by hand. Research software, not a medical
+device: look at every mask before you use it.
+
+For each FLAIR image of the raw data set, on its own grid:
+
+- `*_label-WMH_mask.nii.gz`: 1 where a lesion is
+- `*_label-WMH_probseg.nii.gz`: the probability of it, 0 to 1
+- `*_label-WMH_desc-disagreement_probseg.nii.gz`, of an ensemble alone: how far
+  its networks disagree; not a probability
+- `*_label-WMH_lesions.csv`: one line a lesion
+- `*_label-WMH_overview.png`: slices with the outline
+- `*_label-WMH_prediction.json`: with what it was made; says that the rest is
+  complete
+
+`volumes.csv` and `index.html` cover all scans. The files for which BIDS has no
+name are listed in `.bidsignore`.
+"""
 
 
 def check_output_dir(input_dir: str | os.PathLike, output_dir: str) -> None:
@@ -53,7 +74,10 @@ def check_output_dir(input_dir: str | os.PathLike, output_dir: str) -> None:
 def write_description(
     input_dir: str | os.PathLike, output_dir: str | os.PathLike
 ) -> None:
-    """Writes dataset_description.json and .bidsignore."""
+    """Writes dataset_description.json, .bidsignore and a README.
+
+    A README that is there, in any of the forms that BIDS knows, is kept.
+    """
     root = Path(output_dir)
     link = _relative_uri(Path(input_dir), root)
     write_json(
@@ -75,6 +99,8 @@ def write_description(
         },
     )
     write_text(root / ".bidsignore", "\n".join(_IGNORED) + "\n")
+    if not any(root.glob("README*")):
+        write_text(root / README_FILE, _README)
 
 
 def describe_models(infos: Sequence[ModelInfo], flips: str) -> dict[str, Any]:

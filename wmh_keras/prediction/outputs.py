@@ -30,6 +30,8 @@ class ScanOutputs:
       sidecars: JSON beside mask, probability and uncertainty; BIDS only.
       flair: where the FLAIR is copied to, on whose grid the mask is; None
         where the user has it already (all but converted DICOM).
+      dicom_seg: the mask as a DICOM Segmentation object, where it is asked
+        for; None where the input is not DICOM.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class ScanOutputs:
     uncertainty: Path
     sidecars: tuple[Path, ...] = ()
     flair: Path | None = None
+    dicom_seg: Path | None = None
 
     @property
     def of_ensembles(self) -> tuple[Path, ...]:
@@ -57,7 +60,7 @@ class ScanOutputs:
             self.overview,
             self.uncertainty,
             *self.sidecars,
-            *([] if self.flair is None else [self.flair]),
+            *(p for p in (self.flair, self.dicom_seg) if p is not None),
         )
 
 
@@ -105,6 +108,8 @@ def plan_jobs(
         outputs = name_outputs(case, root)
         if input_dir and not Path(case.flair).is_relative_to(input_dir):
             outputs = _with_flair(outputs, case)
+        if case.dicom_files:
+            outputs = _with_dicom_seg(outputs)
         jobs.append(Job(case, outputs))
     _check_collisions(jobs)
     return jobs
@@ -146,6 +151,11 @@ def _bids_outputs(case: Case, root: Path) -> ScanOutputs:
 def _with_flair(outputs: ScanOutputs, case: Case) -> ScanOutputs:
     stem = nifti_stem(case.relative_path or case.flair)
     return dataclasses.replace(outputs, flair=outputs.folder / f"{stem}.nii.gz")
+
+
+def _with_dicom_seg(outputs: ScanOutputs) -> ScanOutputs:
+    name = f"{nifti_stem(outputs.mask)}.dcm"
+    return dataclasses.replace(outputs, dicom_seg=outputs.folder / name)
 
 
 def _folder_and_stem(case: Case, root: Path) -> tuple[Path, str]:

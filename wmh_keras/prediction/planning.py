@@ -1,4 +1,4 @@
-"""What a run will do and what came of it, whatever it is that segments."""
+"""What a run will do, planned and done, whatever it is that segments."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING
 
 from data_prep.cases import find_images
 from data_prep.cases.bids import is_bids_dataset, is_derivative
+from data_prep.dicom_seg import check_highdicom
 from data_prep.errors import UserError
 from data_prep.files import locked_folder
-from wmh_keras.prediction import bids_derivative, records
+from wmh_keras.prediction import bids_derivative
 from wmh_keras.prediction.cohort import named_write_errors, predict_cohort
 from wmh_keras.prediction.outputs import Job, plan_jobs
 from wmh_keras.prediction.records import (
-    Record,
     Settings,
     check_earlier,
     warn_of_changed_masks,
 )
+from wmh_keras.prediction.result import Result, result_of
 from wmh_keras.prediction.scan import RunInfo
-from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
 
 if TYPE_CHECKING:
     from wmh_keras.inference.segmenter import Segmenter
-
-# Lines of warnings at the end of a run; all of them are in the table.
-_MAX_WARNINGS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Scans:
       series: of a DICOM folder, the series to take.
       overwrite: do again what is done.
       images: role to file, of the further images of one NIfTI file.
+      dicom_seg: write masks of DICOM series as DICOM too.
     """
 
     input_path: Path
@@ -45,6 +43,7 @@ class Scans:
     series: str | None = None
     overwrite: bool = False
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dicom_seg: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,45 +85,6 @@ class ScanPlan:
         return [*lines, *(f"warning: {text}" for text in self.warnings)]
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What came of it.
-
-    Attributes:
-      output_dir: where everything lies.
-      segmented: records of the scans that this run segmented.
-      failed: records of those that could not be.
-      num_skipped: scans that were done before.
-    """
-
-    output_dir: Path
-    segmented: Sequence[Record]
-    failed: Sequence[Record]
-    num_skipped: int
-
-    def describe(self) -> list[str]:
-        """Returns lines for the user."""
-        lines = [
-            f"{len(self.segmented)} segmented, {self.num_skipped} already "
-            f"done, {len(self.failed)} failed",
-        ]
-        lines += [f"  failed: {record.row['error']}" for record in self.failed]
-        warnings = [
-            f"  warning: {record.row['file']}: {warning}"
-            for record in self.segmented
-            for warning in record.warnings
-        ]
-        lines += warnings[:_MAX_WARNINGS]
-        if len(warnings) > _MAX_WARNINGS:
-            more = len(warnings) - _MAX_WARNINGS
-            lines.append(f"  … and {more} more warnings, in {VOLUMES_FILE}")
-        lines += [
-            f"table: {self.output_dir / VOLUMES_FILE}",
-            f"page:  {self.output_dir / PAGE_FILE}",
-        ]
-        return lines
-
-
 def plan_scans(
     scans: Scans,
     settings: Settings,
@@ -146,6 +106,8 @@ def plan_scans(
       UserError: no images; two images with one result; an output folder that
         holds something else.
     """
+    if scans.dicom_seg:
+        check_highdicom()
     path = scans.input_path.absolute()
     warnings: list[str] = []
     cases = find_images(
@@ -166,8 +128,13 @@ def plan_scans(
         input_dir=path if path.is_dir() else None,
     )
     _check_apart(jobs, path, scans.output_dir)
+    _check_dicom_seg(scans, jobs)
     waiting, done = check_earlier(
-        jobs, settings, overwrite=scans.overwrite, precision=precision
+        jobs,
+        settings,
+        overwrite=scans.overwrite,
+        precision=precision,
+        dicom_seg=scans.dicom_seg,
     )
     warnings += warn_of_changed_masks(done)
     return ScanPlan(settings, is_bids, waiting, done, tuple(warnings))
@@ -185,7 +152,7 @@ def segment_scans(
       scans: what the user wants.
       planned: what `plan_scans` gave for it.
       make_segmenter: called once, where there is something to do.
-      run: settings and names.
+      run: settings and names; its `dicom_seg` is that of `scans`.
 
     Raises:
       UserError: the output folder cannot be written to, or another process
@@ -197,12 +164,7 @@ def segment_scans(
             with named_write_errors(folder):
                 bids_derivative.write_description(scans.input_path, folder)
         made = predict_cohort(planned.waiting, make_segmenter, run, folder)
-    return Result(
-        output_dir=folder,
-        segmented=[r for r in made if r.status != records.FAILED],
-        failed=[r for r in made if r.status == records.FAILED],
-        num_skipped=len(planned.done),
-    )
+    return result_of(folder, made, planned.done, dicom_seg=scans.dicom_seg)
 
 
 def _name(job: Job) -> str:
@@ -221,6 +183,15 @@ def _check_apart(jobs: Sequence[Job], path: Path, output_dir: Path) -> None:
         raise UserError(
             f"--output_dir={output_dir}: lies in the DICOM folder {path}; "
             f"take a folder outside of it"
+        )
+
+
+def _check_dicom_seg(scans: Scans, jobs: Sequence[Job]) -> None:
+    is_dicom = any(job.outputs.dicom_seg is not None for job in jobs)
+    if scans.dicom_seg and not is_dicom:
+        raise UserError(
+            f"--dicom_seg: expected a DICOM folder as --input, received "
+            f"{scans.input_path}: a DICOM segmentation is of a DICOM series"
         )
 
 

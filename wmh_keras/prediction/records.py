@@ -62,6 +62,7 @@ class Record:
       mask_sha256: of the mask as it was written; "" before that.
       path: where the record was read from or goes to.
       channels_sha256: of the files of further images, by their roles.
+      seg_problem: why there is no DICOM SEG though it was asked for, or "".
     """
 
     status: str
@@ -74,12 +75,21 @@ class Record:
     mask_sha256: str = ""
     path: Path | None = None
     channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    seg_problem: str = ""
 
     @property
     def missing(self) -> list[str]:
         """Names of results that are no longer there."""
         folder = self.path.parent
         return [n for n in self.files.values() if not (folder / n).is_file()]
+
+    def lacks_dicom_seg(self, job: Job) -> bool:
+        """Whether the scan's DICOM SEG was neither written nor refused."""
+        return (
+            job.outputs.dicom_seg is not None
+            and "dicom_seg" not in self.files
+            and not self.seg_problem
+        )
 
     def has_changed_mask(self, mask: Path) -> bool:
         """Whether the mask is no longer what was written: a correction?"""
@@ -94,6 +104,8 @@ def write_record(record: Record) -> None:
     del value["path"]
     if not record.channels_sha256:  # as it was before there were any
         del value["channels_sha256"]
+    if not record.seg_problem:
+        del value["seg_problem"]
     write_json(record.path, nan_to_none({"format": FORMAT, **value}))
 
 
@@ -127,6 +139,7 @@ def check_earlier(
     *,
     overwrite: bool,
     precision: str = "fp32",
+    dicom_seg: bool = False,
 ) -> tuple[list[Job], list[Job]]:
     """Tells what is to be done from what is done already.
 
@@ -135,6 +148,7 @@ def check_earlier(
       settings: of this run.
       overwrite: do everything again, whatever is there.
       precision: that the networks have to have computed in.
+      dicom_seg: whether masks of DICOM series are wanted as DICOM too.
 
     Returns:
       (to do, done before with the same settings from the same file).
@@ -153,7 +167,9 @@ def check_earlier(
         elif record.status == DONE and not record.missing:
             problem = _difference(record, settings, job)
             problem = problem or _other_precision(record, precision)
-            if problem is None:
+            if problem is None and dicom_seg and record.lacks_dicom_seg(job):
+                problem = _corrected_mask(record, job)
+            elif problem is None:
                 done.append(job)
                 continue
         else:
@@ -193,8 +209,8 @@ def _corrected_mask(record: Record, job: Job) -> str | None:
         return None
     return (
         "changed since it was written (a correction by hand?), and would be "
-        f"replaced, for {', '.join(record.missing)} is missing; keep it under "
-        "another name"
+        f"replaced, for {', '.join(record.missing) or 'its DICOM SEG'} is "
+        "missing; keep it under another name"
     )
 
 

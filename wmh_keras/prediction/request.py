@@ -16,13 +16,13 @@ from wmh_keras.inference.ensemble import (
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative
 from wmh_keras.prediction.planning import (
-    Result,
     ScanPlan,
     Scans,
     plan_scans,
     segment_scans,
 )
 from wmh_keras.prediction.records import Settings
+from wmh_keras.prediction.result import Result
 from wmh_keras.prediction.scan import RunInfo
 
 
@@ -105,6 +105,7 @@ def predict(request: Request, planned: Plan) -> Result:
         settings,
         engine,
         bids_derivative.describe_models(planned.infos, request.test_time_flips),
+        dicom_seg=request.scans.dicom_seg,
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)

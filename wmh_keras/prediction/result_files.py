@@ -6,6 +6,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from data_prep.dicom_seg import SegAlgorithm, write_dicom_seg
+from data_prep.errors import UserError
 from data_prep.files import (
     remove_temporaries,
     write_atomically,
@@ -20,6 +24,7 @@ from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
 from wmh_keras.prediction.lesions import Lesion
 from wmh_keras.prediction.outputs import Job
+from wmh_keras.prediction.records import Settings
 
 if TYPE_CHECKING:
     from wmh_keras.inference.segmenter import Segmentation
@@ -83,12 +88,49 @@ def write_results(
     return [base64.b64encode(to_jpeg(tile)).decode("ascii") for tile in small]
 
 
-def file_names(job: Job, *, has_uncertainty: bool = False) -> dict[str, str]:
+def write_segmentation_object(
+    job: Job, flair: Volume, mask: np.ndarray, settings: Settings
+) -> str:
+    """Writes the mask as a DICOM Segmentation object.
+
+    The other results are good without it, so that what stands against it is
+    no failure of the scan. One of an earlier run is then removed.
+
+    Args:
+      job: of a converted DICOM series.
+      flair: gives the grid.
+      mask: (x, y, z), 1 inside.
+      settings: what decided the result.
+
+    Returns:
+      Why there is none, or "".
+
+    Raises:
+      OSError: a file cannot be read or written.
+    """
+    algorithm = SegAlgorithm(
+        settings.model, settings.threshold, settings.min_lesion_mm3
+    )
+    path = job.outputs.dicom_seg
+    try:
+        write_dicom_seg(
+            path, flair.with_data(mask), job.case.dicom_files, algorithm
+        )
+    except UserError as error:
+        path.unlink(missing_ok=True)
+        return str(error)
+    return ""
+
+
+def file_names(
+    job: Job, *, has_uncertainty: bool = False, has_dicom_seg: bool = False
+) -> dict[str, str]:
     """Returns the names of a scan's results, by what they are.
 
     Args:
       job: the case and its paths.
       has_uncertainty: whether the map of an ensemble's disagreement is there.
+      has_dicom_seg: whether the DICOM Segmentation object is there.
     """
     paths = job.outputs
     names = {
@@ -106,6 +148,8 @@ def file_names(job: Job, *, has_uncertainty: bool = False) -> dict[str, str]:
         names[f"sidecar_{number}"] = path.name
     if paths.flair is not None:
         names["flair"] = paths.flair.name
+    if has_dicom_seg:
+        names["dicom_seg"] = paths.dicom_seg.name
     return names
 
 

@@ -22,6 +22,7 @@ from wmh_keras.prediction.result_files import (
     file_names,
     remove_leftovers,
     write_results,
+    write_segmentation_object,
 )
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ class RunInfo:
       settings: what decides the results.
       engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
+      dicom_seg: whether masks of DICOM series are written as DICOM too.
     """
 
     settings: Settings
     engine: Engine
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    dicom_seg: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +181,7 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
         write_sidecars(
             job, run.settings, run.model, has_uncertainty=has_uncertainty
         )
+    seg_problem = _write_dicom_seg(job, scan, run)
     counts = count_by_class(lesion.volume_mm3 for lesion in found)
     record = dataclasses.replace(
         scan.record,
@@ -190,9 +194,17 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
             **_computing(run),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
-        warnings=list(result.warnings),
+        warnings=[
+            *result.warnings,
+            *([f"no DICOM SEG: {seg_problem}"] if seg_problem else []),
+        ],
         thumbnails=thumbnails,
-        files=file_names(job, has_uncertainty=has_uncertainty),
+        files=file_names(
+            job,
+            has_uncertainty=has_uncertainty,
+            has_dicom_seg=run.dicom_seg and not seg_problem,
+        ),
+        seg_problem=seg_problem,
         mask_sha256=sha256_of(job.outputs.mask),
     )
     records.write_record(record)
@@ -220,6 +232,19 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
     )
     records.write_record(record)
     return record
+
+
+def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
+    """Returns why there is none though it is wanted, or ""."""
+    path = job.outputs.dicom_seg
+    if path is None:
+        return ""
+    if run.dicom_seg:
+        return write_segmentation_object(
+            job, scan.flair, scan.result.mask, run.settings
+        )
+    path.unlink(missing_ok=True)  # it was of another mask
+    return ""
 
 
 def _computing(run: RunInfo) -> dict[str, str]:

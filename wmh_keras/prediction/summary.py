@@ -47,6 +47,7 @@ _LINKS = {
     "probability": "probability",
     "uncertainty": "uncertainty",
     "lesions": "lesions",
+    "dicom_seg": "DICOM SEG",
 }
 
 

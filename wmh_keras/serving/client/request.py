@@ -7,13 +7,13 @@ from data_prep.errors import UserError
 from wmh_keras import artifacts
 from wmh_keras.inference.engine import Engine
 from wmh_keras.prediction.planning import (
-    Result,
     ScanPlan,
     Scans,
     plan_scans,
     segment_scans,
 )
 from wmh_keras.prediction.records import Settings
+from wmh_keras.prediction.result import Result
 from wmh_keras.prediction.scan import RunInfo
 from wmh_keras.serving.client.connection import Connection, connect
 from wmh_keras.serving.client.errors import RunEndedError
@@ -125,6 +125,7 @@ def predict(request: Request, planned: Plan) -> Result:
             "Name": served.model.name,
             "Version": served.model.version,
         },
+        dicom_seg=request.scans.dicom_seg,
     )
     try:
         return segment_scans(
