@@ -18,6 +18,14 @@ FRAMEWORKS = {
     "jax",
     "keras",
     "openvino",
+    "onnx",
+    "onnxruntime",
+}
+# Modules by the start of their names -> a package that may be missing.
+OPTIONAL = {
+    "wmh_keras.inference.openvino": "openvino",
+    "wmh_keras.serving.openvino": "openvino",
+    "wmh_keras.serving.onnx": "onnx",
 }
 OPENVINO = "wmh_keras.inference.openvino_runtime"
 # What takes a second or more to import, before a program can say a word.
@@ -205,10 +213,13 @@ def test_data_prep_s_program_may_use_the_data_set_but_its_library_not():
 
 
 def test_every_module_imports_in_one_process():
+    missing = tuple(
+        start
+        for start, package in OPTIONAL.items()
+        if importlib.util.find_spec(package) is None
+    )
     for module in modules():
-        if not module.startswith("wmh_keras.inference.openvino") or (
-            importlib.util.find_spec("openvino")
-        ):
+        if not module.startswith(missing):
             importlib.import_module(module)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from wmh_keras.inference.layer_weights import LayerWeights
 from wmh_keras.inference.openvino_runtime import ops, ov
 
 # What Keras adds to the variance; no network of ours sets another value.
@@ -42,9 +43,8 @@ class OpenVinoApi:
           image_parts: the graph takes the image as the sum of so many images,
             one's channels after the other's; see `split_image`.
         """
-        self._weights = weights
+        self._weights = LayerWeights(weights)
         self._image_parts = image_parts
-        self._used: set[str] = set()
         self._image: ov.Node | None = None
         self._image_name = ""
 
@@ -74,9 +74,7 @@ class OpenVinoApi:
         Raises:
           ValueError: weights of layers that the network does not have.
         """
-        unused = sorted(set(self._weights) - self._used)
-        if unused:
-            raise ValueError(f"no layers of the names {', '.join(unused)}")
+        self._weights.check_all_taken()
         result = ops.squeeze(logits, np.array([1]))
         return ov.Model([ops.result(result)], [self._image], name)
 
@@ -141,7 +139,7 @@ class OpenVinoApi:
 
         def apply(x: ov.Output) -> ov.Output:
             shape = [(_channels(x),)] * 4
-            gamma, beta, mean, variance = self._take(name, shape)
+            gamma, beta, mean, variance = self._weights.take(name, shape)
             scale = gamma / np.sqrt(variance + np.float32(_EPSILON))
             scaled = ops.multiply(x, _per_channel(scale, x))
             shift = _per_channel(beta - mean * scale, x)
@@ -210,7 +208,7 @@ class OpenVinoApi:
         def apply(x: ov.Output) -> ov.Output:
             parts = self._image_parts if self._is_image(x) else 1
             shape = (*[size] * rank, _channels(x) // parts, filters)
-            kernel, bias = self._take(name, [shape, (filters,)])
+            kernel, bias = self._weights.take(name, [shape, (filters,)])
             # The convolution of a sum, as the sum of convolutions.
             kernel = np.concatenate([kernel] * parts, axis=-2)
             # (…, in, out) -> (out, in, …)
@@ -241,7 +239,7 @@ class OpenVinoApi:
 
         def apply(x: ov.Output) -> ov.Output:
             shape = (*size, filters, _channels(x))
-            kernel, bias = self._take(name, [shape, (filters,)])
+            kernel, bias = self._weights.take(name, [shape, (filters,)])
             # (…, out, in) -> (in, out, …)
             kernel = np.moveaxis(kernel, (-1, -2), (0, 1))
             y = ops.convolution_backprop_data(
@@ -257,21 +255,6 @@ class OpenVinoApi:
 
     def _is_image(self, x: ov.Output) -> bool:
         return x.get_node().get_friendly_name() == self._image_name
-
-    def _take(
-        self, name: str, shapes: Sequence[tuple[int, ...]]
-    ) -> Sequence[np.ndarray]:
-        arrays = self._weights.get(name)
-        if arrays is None:
-            raise ValueError(f"no weights of the layer {name}")
-        received = [array.shape for array in arrays]
-        if received != list(shapes):
-            raise ValueError(
-                f"layer {name}: expected weights of the shapes {shapes}, "
-                f"received {received}"
-            )
-        self._used.add(name)
-        return arrays
 
 
 def split_image(batch: np.ndarray) -> np.ndarray:

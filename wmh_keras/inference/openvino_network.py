@@ -36,7 +36,24 @@ def load_networks(info: ModelInfo, precision: str) -> list[Network]:
       UserError: damaged weights, or ones that do not fit the network; the
         file is named.
     """
-    networks, image_parts = [], _IMAGE_PARTS[precision]
+    graphs = load_graphs(info, _IMAGE_PARTS[precision])
+    return [_to_network(graph, precision) for graph in graphs]
+
+
+def load_graphs(info: ModelInfo, image_parts: int = 1) -> list[ov.Model]:
+    """Builds the graphs of a model from its weights.
+
+    Args:
+      info: what `artifacts.read_model_info` returned.
+      image_parts: see `OpenVinoApi`.
+
+    Returns:
+      One a member, from (b, …, c) images to (b, …) logits.
+
+    Raises:
+      UserError: as `load_networks`.
+    """
+    graphs = []
     for member, weights in zip(
         info.members, artifacts.read_weights(info), strict=True
     ):
@@ -55,8 +72,8 @@ def load_networks(info: ModelInfo, precision: str) -> list[Network]:
             raise UserError(
                 f"{info.folder}: {error}; take --engine=tensorflow"
             ) from error
-        networks.append(_to_network(graph, precision))
-    return networks
+        graphs.append(graph)
+    return graphs
 
 
 def _to_network(graph: ov.Model, precision: str) -> Network:

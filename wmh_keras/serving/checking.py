@@ -9,12 +9,13 @@ from data_prep.errors import UserError
 from wmh_keras.inference.compiled import keras_network
 from wmh_keras.inference.predictor import make_predictor
 from wmh_keras.inference.segmenter import Segmenter
+from wmh_keras.serving.export_request import SLICE_RANK
 from wmh_keras.serving.samples import (
     sample_patches,
     sample_slices,
     sample_volumes,
 )
-from wmh_keras.serving.signatures import SLICE_RANK, GraphSettings
+from wmh_keras.serving.signatures import GraphSettings
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +62,7 @@ class Checker:
           UserError: it is above NETWORK_TOLERANCE.
         """
         config = self._settings.preprocess
-        if len(self._input_shape) == SLICE_RANK:
+        if len(self._input_shape[1:]) == SLICE_RANK:
             batches, expect = sample_slices(config), self._of_slices
         else:
             batches = sample_patches(config, self._input_shape[1:])

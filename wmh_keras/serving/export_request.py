@@ -1,6 +1,7 @@
 """What the user asked the export program for, checked. Imports no framework."""
 
 import dataclasses
+import importlib.util
 import re
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from wmh_keras.inference.ensemble import (
 from wmh_keras.model_info import ModelInfo
 
 SAVED_MODEL, ONNX, OPENVINO = "tf_saved_model", "onnx", "openvino"
+# What networks take, and how many axes one of it has: (h, w, c), (d, h, w, c).
+SLICES, PATCHES = "slices", "patches"
+SLICE_RANK, PATCH_RANK = 3, 4
 FORMATS = (SAVED_MODEL, ONNX, OPENVINO)
 # TensorFlow Serving and others look for <name>/<version>; a folder of one
 # name holds one format.
@@ -100,6 +104,7 @@ def plan_export(request: ExportRequest) -> ExportPlan:
         [artifacts.read_model_info(path) for path in request.model_paths]
     )
     _check_alike(infos)
+    _check_packages(request)
     return ExportPlan(
         request=request,
         infos=infos,
@@ -131,6 +136,21 @@ def _check_words(request: ExportRequest) -> None:
             f"--test_time_flips: {', '.join(others)} holds the network alone; "
             f"flips are for --format={SAVED_MODEL}"
         )
+
+
+def _check_packages(request: ExportRequest) -> None:
+    needed = {
+        ONNX: ("onnx", "onnxruntime", "'wmh-keras[onnx]'"),
+        OPENVINO: ("openvino", "openvino"),
+    }
+    for name in request.formats:
+        *packages, source = needed.get(name, ("",))
+        for package in packages:
+            if importlib.util.find_spec(package) is None:
+                raise UserError(
+                    f"--format={name}: the package {package} is not "
+                    f"installed; pip install {source}, or leave the format out"
+                )
 
 
 def _check_alike(infos: tuple[ModelInfo, ...]) -> None:

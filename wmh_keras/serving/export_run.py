@@ -15,7 +15,10 @@ from wmh_keras.serving.description import Description
 from wmh_keras.serving.export_request import (
     ONNX,
     OPENVINO,
+    PATCH_RANK,
+    PATCHES,
     SAVED_MODEL,
+    SLICES,
     ExportPlan,
 )
 from wmh_keras.serving.model_card import write_card
@@ -23,7 +26,7 @@ from wmh_keras.serving.model_card import write_card
 if TYPE_CHECKING:
     import keras
 
-    from wmh_keras.serving.checking import Checker
+    from wmh_keras.serving.checking import Checker, Predict
     from wmh_keras.serving.signatures import GraphSettings
 
 _FOLDER = "export"
@@ -104,6 +107,15 @@ class _Loaded:
     settings: "GraphSettings"
     checker: "Checker"
 
+    @property
+    def image(self) -> tuple[str, *tuple[int, ...]]:
+        """Name and shape (…, c) of what the networks take."""
+        _, *shape = self.models[0].input_shape
+        if len(shape) == PATCH_RANK:
+            return (PATCHES, *shape)
+        config = self.settings.preprocess
+        return (SLICES, config.side, config.side, len(config.channels))
+
 
 def _write_saved_model(loaded: _Loaded, folder: Path) -> list[str]:
     from wmh_keras.serving import saved_model
@@ -134,6 +146,30 @@ def _write_saved_model(loaded: _Loaded, folder: Path) -> list[str]:
     return notes
 
 
+def _write_onnx(loaded: _Loaded, folder: Path) -> list[str]:
+    from wmh_keras.serving.onnx_file import OnnxFile, write_onnx
+
+    name, *shape = loaded.image
+    write_onnx(folder, loaded.plan.infos, name, shape)
+    return _check_file(loaded, ONNX, folder, OnnxFile(folder).predict)
+
+
+def _write_openvino(loaded: _Loaded, folder: Path) -> list[str]:
+    from wmh_keras.serving.openvino_file import OpenVinoFile, write_openvino
+
+    write_openvino(folder, loaded.plan.infos, loaded.image[0])
+    return _check_file(loaded, OPENVINO, folder, OpenVinoFile(folder).predict)
+
+
+def _check_file(
+    loaded: _Loaded, name: str, folder: Path, predict: "Predict"
+) -> list[str]:
+    largest = loaded.checker.check_network(name, predict)
+    notes = [_agreement(name, largest)]
+    write_card(folder, loaded.plan, notes)
+    return notes
+
+
 def _agreement(what: str, largest: float) -> str:
     return f"{what}: probabilities differ from the model's by {largest:.1e}"
 
@@ -155,7 +191,7 @@ def _check_inputs(plan: ExportPlan, models: "Sequence[keras.Model]") -> None:
             "networks of slices and of patches do not go into one exported "
             "model; export them one by one"
         )
-    takes_patches = len(next(iter(shapes))) == 4
+    takes_patches = len(next(iter(shapes))) == PATCH_RANK
     if takes_patches and len(shapes) > 1:
         raise UserError(
             f"networks of different patches ({sorted(shapes)}) do not go into "
@@ -179,5 +215,8 @@ def _move(plan: ExportPlan, temporary: Path) -> dict[str, Path]:
     return folders
 
 
-_WRITERS: dict[str, Callable] = {SAVED_MODEL: _write_saved_model}
-_ = ONNX, OPENVINO
+_WRITERS: dict[str, Callable[[_Loaded, Path], list[str]]] = {
+    SAVED_MODEL: _write_saved_model,
+    ONNX: _write_onnx,
+    OPENVINO: _write_openvino,
+}

@@ -15,6 +15,7 @@ import tensorflow as tf
 from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.inference.flips import mirror_passes
 from wmh_keras.serving import graph_intensity
+from wmh_keras.serving.export_request import PATCHES, SLICE_RANK, SLICES
 from wmh_keras.serving.graph_geometry import GraphGeometry, graph_geometry
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SERVING_DEFAULT = "serving_default"
 SEGMENT_VOLUME = "segment_volume"
-SLICE_RANK = 4
 
 
 def volume_input(role: str) -> str:
@@ -72,7 +72,7 @@ class ServedModel:
         self._settings = settings
         self._models = tuple(models)
         self._input_shape = tuple(models[0].input_shape)
-        self.takes_slices = len(self._input_shape) == SLICE_RANK
+        self.takes_slices = len(self._input_shape[1:]) == SLICE_RANK
 
     def to_save(self) -> tf.Module:
         """Returns what to save: the weights, and nothing else of Keras."""
@@ -88,11 +88,9 @@ class ServedModel:
         config = self._settings.preprocess
         side, channels = config.side, len(config.channels)
         if not self.takes_slices:
-            patches = tf.TensorSpec(self._input_shape, tf.float32, "patches")
+            patches = tf.TensorSpec(self._input_shape, tf.float32, PATCHES)
             return {SERVING_DEFAULT: _function(self._on_patches, patches)}
-        slices = tf.TensorSpec(
-            (None, side, side, channels), tf.float32, "slices"
-        )
+        slices = tf.TensorSpec((None, side, side, channels), tf.float32, SLICES)
         return {
             SERVING_DEFAULT: _function(self._on_slices, slices),
             SEGMENT_VOLUME: _function(
