@@ -19,6 +19,8 @@ from data_prep.preprocess_config import PreprocessConfig
 
 SERVING_DEFAULT = "serving_default"
 SEGMENT_VOLUME = "segment_volume"
+# Inputs of serving_default, and of exported networks in other formats.
+SLICES, PATCHES = "slices", "patches"
 DESCRIBE = "describe"
 DESCRIBE_INPUT = "which"
 DESCRIBE_OUTPUT = "description"

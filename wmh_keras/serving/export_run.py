@@ -11,14 +11,12 @@ from data_prep import files
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras import artifacts, distribution
-from wmh_keras.serving.description import Description
+from wmh_keras.serving.description import PATCHES, SLICES, Description
 from wmh_keras.serving.export_request import (
     ONNX,
     OPENVINO,
     PATCH_RANK,
-    PATCHES,
     SAVED_MODEL,
-    SLICES,
     ExportPlan,
 )
 from wmh_keras.serving.model_card import write_card

@@ -11,14 +11,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from data_prep.errors import UserError
 from wmh_keras.serving.describe import describe_function
-from wmh_keras.serving.description import DESCRIBE, Description
-from wmh_keras.serving.signatures import (
+from wmh_keras.serving.description import (
+    DESCRIBE,
     SEGMENT_VOLUME,
     SERVING_DEFAULT,
-    GraphSettings,
-    ServedModel,
+    Description,
     volume_input,
 )
+from wmh_keras.serving.signatures import GraphSettings, ServedModel
 from wmh_keras.serving.warmup import write_warmup
 
 # A server has XLA off as a rule and no Python at all.

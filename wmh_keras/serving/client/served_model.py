@@ -20,13 +20,15 @@ from wmh_keras.serving.description import (
     DESCRIBE,
     DESCRIBE_INPUT,
     DESCRIBE_OUTPUT,
+    PATCHES,
     SEGMENT_VOLUME,
     SERVING_DEFAULT,
+    SLICES,
     Description,
     volume_input,
 )
 
-SLICES, PATCHES, PROBABILITY = "slices", "patches", "probability"
+PROBABILITY = "probability"
 
 
 @dataclasses.dataclass(frozen=True)
