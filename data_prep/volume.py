@@ -10,7 +10,7 @@ from data_prep.errors import VolumeError
 # NIfTI's words for units of length.
 MM_PER_UNIT = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
 # Below this an axis has no direction left, or two axes nearly coincide.
-_MIN_SPACING_MM = 1e-4
+MIN_SPACING_MM = 1e-4
 _MIN_DETERMINANT = 1e-2
 
 
@@ -176,9 +176,9 @@ def check_affine(volume: Volume, name: str) -> None:
     matrix = volume.affine_mm[:3, :3]
     if np.isfinite(volume.affine).all():
         spacing = np.linalg.norm(matrix, axis=0)
-        directions = matrix / np.maximum(spacing, _MIN_SPACING_MM)
+        directions = matrix / np.maximum(spacing, MIN_SPACING_MM)
         if (
-            spacing.min() > _MIN_SPACING_MM
+            spacing.min() > MIN_SPACING_MM
             and abs(np.linalg.det(directions)) > _MIN_DETERMINANT
         ):
             return

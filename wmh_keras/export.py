@@ -24,94 +24,17 @@ device.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
-from data_prep.program import EXIT_OK, require, run_program
-from wmh_keras.inference.flips import FLIPS
-from wmh_keras.inference.inference_flags import threshold_from
-from wmh_keras.serving.export_request import (
-    FORMATS,
-    ExportRequest,
-    plan_export,
-)
-
-
-def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines the program's flags."""
-    common = {"flag_values": flag_values}
-    flags.DEFINE_multi_string(
-        "model",
-        None,
-        "Work folder of a training, or a model folder. Repeated, the models "
-        "are an ensemble; all have to be prepared in one way.",
-        **common,
-    )
-    output_dir = "Where <name>/<version>/ goes; made if need be."
-    flags.DEFINE_string("output_dir", None, output_dir, **common)
-    formats = f"What to write, with commas: some of {', '.join(FORMATS)}."
-    flags.DEFINE_list("format", [FORMATS[0]], formats, **common)
-    name = "Name of the model, as a server will know it."
-    flags.DEFINE_string("name", "wmh", name, **common)
-    flags.DEFINE_integer(
-        "version",
-        None,
-        "Version of the model; by default the next free one.",
-        lower_bound=1,
-        **common,
-    )
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "Threshold that is written beside the model, above 0 and at most 1; "
-        "by default the models'. Each request names the one it wants.",
-        **common,
-    )
-    minimum = (
-        "Smallest lesion in mm³ that is written beside the model, by default "
-        "the models'. The exported model does not remove smaller ones."
-    )
-    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
-    flags.DEFINE_enum(
-        "test_time_flips",
-        "none",
-        FLIPS,
-        "Have the SavedModel take the mean over an image and its mirror "
-        "images, as in wmh-predict: 2 (left_right) or 4 times (all) the time.",
-        **common,
-    )
-    flags.DEFINE_integer(
-        "batch_size",
-        8,
-        "Slices that segment_volume sends through the network together: "
-        "speed and memory, not results.",
-        lower_bound=1,
-        **common,
-    )
-    licence = "Text file with the licence of the model, to lie beside it."
-    flags.DEFINE_string("license", None, licence, **common)
+from data_prep.program import EXIT_OK, run_program
+from wmh_keras.serving import export_flags
+from wmh_keras.serving.export_request import plan_export
 
 
 def main(flag_values: flags.FlagValues) -> int:
     """Exports a model; 0 where all was written."""
-    require(flag_values, "model", "output_dir")
-    licence = flag_values.license
-    request = ExportRequest(
-        model_paths=tuple(
-            Path(path).expanduser() for path in flag_values.model
-        ),
-        output_dir=Path(flag_values.output_dir).expanduser(),
-        formats=tuple(dict.fromkeys(flag_values.format)),
-        name=flag_values.name,
-        version=flag_values.version,
-        threshold=threshold_from(flag_values),
-        min_lesion_mm3=flag_values.min_lesion_mm3,
-        test_time_flips=flag_values.test_time_flips,
-        batch_size=flag_values.batch_size,
-        licence=Path(licence).expanduser() if licence else None,
-    )
-    planned = plan_export(request)
+    planned = plan_export(export_flags.request_from(flag_values))
     from wmh_keras.serving.export_run import export
 
     print("\n".join(export(planned).describe()))
@@ -123,7 +46,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
     return run_program(
         name="wmh-export",
         description=__doc__,
-        define_flags=define_flags,
+        define_flags=export_flags.define_flags,
         main=main,
         argv=argv,
     )

@@ -114,7 +114,9 @@ class Checker:
             is_clear = abs(wanted - self._threshold) > VOLUME_TOLERANCE
             differs = mask != expected.mask.transpose(2, 1, 0)
             if (differs & is_clear).any():
-                raise UserError(f"{name}: its mask is not the model's")
+                raise UserError(
+                    f"{name}: its mask is not the model's; nothing was written"
+                )
         return largest
 
     def _of_slices(self, batch: np.ndarray) -> np.ndarray:

@@ -66,6 +66,7 @@ class ExportPlan:
       mask: threshold and minimum lesion size.
       version: the version that will be written.
       identity: names what decides the probabilities.
+      licence: the text of the licence; None where none was given.
     """
 
     request: ExportRequest
@@ -73,6 +74,7 @@ class ExportPlan:
     mask: MaskSettings
     version: int
     identity: str
+    licence: str | None = None
 
     @property
     def num_networks(self) -> int:
@@ -96,7 +98,7 @@ def plan_export(request: ExportRequest) -> ExportPlan:
       UsageError: an unknown format, name or version, flips that a format
         does not have.
       UserError: no usable model; models that are not prepared in one way; a
-        version that is there already.
+        version that is there already; a licence that cannot be read.
     """
     _check_words(request)
     infos = as_ensemble(
@@ -114,6 +116,7 @@ def plan_export(request: ExportRequest) -> ExportPlan:
         ),
         version=_choose_version(request),
         identity=ensemble_identity(infos, request.test_time_flips),
+        licence=_read_licence(request.licence),
     )
 
 
@@ -161,6 +164,17 @@ def _check_alike(infos: tuple[ModelInfo, ...]) -> None:
                 "one exported model prepares volumes in one way: export them "
                 "one by one"
             )
+
+
+def _read_licence(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"--license={path}: not a text that can be read: {error}"
+        ) from error
 
 
 def _choose_version(request: ExportRequest) -> int:

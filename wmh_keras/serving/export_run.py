@@ -169,7 +169,7 @@ def _check_file(
 
 
 def _agreement(what: str, largest: float) -> str:
-    return f"{what}: probabilities differ from the model's by {largest:.1e}"
+    return f"{what}: probabilities within {largest:.1e} of the model's own"
 
 
 def _about_masks(plan: ExportPlan) -> list[str]:

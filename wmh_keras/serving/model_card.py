@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import files
-from data_prep.errors import UserError
 from data_prep.version import installed_versions
 from wmh_keras.serving.export_request import ExportPlan
 
@@ -49,13 +48,10 @@ def write_card(folder: Path, plan: ExportPlan, differences: list[str]) -> None:
       folder: made if need be.
       plan: what was exported.
       differences: sentences on how well it agrees with the model.
-
-    Raises:
-      UserError: the licence cannot be read; names the file.
     """
     files.write_json(folder / INFO_FILE, describe(plan))
     files.write_text(folder / CARD_FILE, _card(plan, differences))
-    files.write_text(folder / LICENCE_FILE, _licence(plan.request.licence))
+    files.write_text(folder / LICENCE_FILE, _licence(plan.licence))
 
 
 def _card(plan: ExportPlan, differences: list[str]) -> str:
@@ -98,14 +94,9 @@ def _card(plan: ExportPlan, differences: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _licence(given: Path | None) -> str:
+def _licence(given: str | None) -> str:
     if given is not None:
-        try:
-            return given.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"--license={given}: not a text that can be read: {error}"
-            ) from error
+        return given
     return (
         "The software that made this model is under the licence below. The "
         "weights belong to\nwhoever trained them, who has not said more "

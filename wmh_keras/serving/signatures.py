@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from data_prep.preprocess_config import PreprocessConfig
+from data_prep.volume import MIN_SPACING_MM
 from wmh_keras.inference.flips import mirror_passes
 from wmh_keras.serving import graph_intensity
 from wmh_keras.serving.description import (
@@ -113,8 +114,11 @@ class ServedModel:
                 "expected as many volumes as spacings and thresholds",
             ),
             _check(
-                tf.reduce_all((spacing_mm > 0) & tf.math.is_finite(spacing_mm)),
-                "spacing_mm: expected (y, x) above 0, in mm",
+                tf.reduce_all(
+                    (spacing_mm > MIN_SPACING_MM)
+                    & tf.math.is_finite(spacing_mm)
+                ),
+                f"spacing_mm: expected (y, x) above {MIN_SPACING_MM:g} mm",
             ),
             _check(
                 tf.reduce_all((threshold > 0) & (threshold <= 1)),

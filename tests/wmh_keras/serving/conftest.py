@@ -1,5 +1,6 @@
 """Models that are exported once, in a process of their own."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from wmh_keras import artifacts
 from wmh_keras.model_info import ModelInfo
 
 SIDE = 32
+# onnx is an extra, and not every machine has a wheel of openvino.
+FORMATS = [
+    "tf_saved_model",
+    *(n for n in ("onnx", "openvino") if importlib.util.find_spec(n)),
+]
 PLAIN = PreprocessConfig(side=SIDE)
 OTHER = PreprocessConfig(
     side=SIDE,
@@ -85,9 +91,9 @@ def run_exports(repository):
     Keras is on JAX in this one, and can be exported from TensorFlow alone.
     """
 
-    def run(*commands):
+    def run(*commands, prelude=""):
         code = (
-            "import sys\n"
+            f"{prelude}\n"
             "from wmh_keras.export import cli\n"
             f"for command in {[list(map(str, c)) for c in commands]!r}:\n"
             "    print('exit', cli(['wmh-export', *command]), flush=True)"
@@ -105,12 +111,23 @@ def run_exports(repository):
 
 
 @pytest.fixture(scope="session")
+def formats():
+    """The formats in which the model wmh was exported."""
+    return FORMATS
+
+
+@pytest.fixture(scope="session")
 def exports(tmp_path_factory, runs, run_exports):
     """The folder with wmh, other and patches, version 1 of each."""
     folder = tmp_path_factory.mktemp("exports")
     output_dir = f"--output_dir={folder}"
     done = run_exports(
-        [f"--model={runs / 'plain'}", output_dir, "--batch_size=3"],
+        [
+            f"--model={runs / 'plain'}",
+            output_dir,
+            "--batch_size=3",
+            f"--format={','.join(FORMATS)}",
+        ],
         [
             f"--model={runs / 'other'}",
             output_dir,
@@ -159,6 +176,6 @@ def _serving_message(wanted):
             if added.type == field_type.TYPE_MESSAGE:
                 added.type_name = f".{kind}"
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
+    pool.AddSerializedFile(file.SerializeToString())
     found = pool.FindMessageTypeByName(wanted)
     return message_factory.GetMessageClass(found)

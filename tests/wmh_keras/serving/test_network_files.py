@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras import artifacts
 from wmh_keras.inference.compiled import keras_network
 
@@ -30,6 +31,9 @@ def case(request, tmp_path, random_model, save_model):
         models,
         network=request.param,
         network_arguments=arguments,
+        preprocess=PreprocessConfig(
+            side=32, channels=("flair", "t1")[: shape[-1]]
+        ),
     )
     rng = np.random.default_rng(3)
     batch = rng.normal(size=(3, *shape)).astype(np.float32)

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from data_prep.preprocess import volume_to_slices
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.volume import Volume
 from wmh_keras import artifacts
 from wmh_keras.inference.loading import load_segmenter
 
-THRESHOLD = 0.4
 # (z, y, x) and (y, x) spacing: odd, even, small, large, unequal.
 CASES = [
     ((5, 32, 32), (1, 1)),
@@ -35,7 +35,7 @@ def volumes_of(shape, spacing, count):
         )
 
 
-def ask(signature, images, spacing, threshold=THRESHOLD):
+def ask(signature, images, spacing, threshold):
     names = ["volume", "volume_t1"]
     return signature(
         spacing_mm=tf.constant([spacing], tf.float32),
@@ -53,9 +53,7 @@ def models(runs, exports):
 
     def pair(run, name, flips):
         info = artifacts.read_model_info(runs / run)
-        segmenter = load_segmenter(
-            [info], threshold=THRESHOLD, min_lesion_mm3=0, flips=flips
-        )
+        segmenter = load_segmenter([info], flips=flips)
         return segmenter, tf.saved_model.load(str(exports / name / "1"))
 
     return {
@@ -69,28 +67,21 @@ def models(runs, exports):
 def test_a_volume_gives_what_prediction_gives(models, name, shape, spacing):
     segmenter, saved = models[name]
     images = list(volumes_of(shape, spacing, len(segmenter.channels)))
-    expected = segmenter.segment(images)
-    received = ask(saved.signatures["segment_volume"], images, spacing)
+    expected = segmenter.segment(images).probability.transpose(2, 1, 0)
+    assert expected.std() > 0.01
+    # Inside of the head, whatever these random networks think of it.
+    threshold = float(np.quantile(expected, 0.8))
+    function = saved.signatures["segment_volume"]
+    received = ask(function, images, spacing, threshold)
     probability = received["probability"].numpy()
     mask = received["mask"].numpy()
     assert (probability.shape, mask.shape) == ((1, *shape),) * 2
     assert (probability.dtype, mask.dtype) == (np.float32, np.uint8)
-    wanted = expected.probability.transpose(2, 1, 0)
-    assert wanted.std() > 0.01
-    assert abs(probability[0] - wanted).max() < 1e-4
-    is_clear = abs(wanted - THRESHOLD) > 1e-4
+    assert abs(probability[0] - expected).max() < 1e-4
+    is_clear = abs(expected - threshold) > 1e-4
     assert is_clear.mean() > 0.98
-    wanted_mask = expected.mask.transpose(2, 1, 0)
-    np.testing.assert_array_equal(mask[0][is_clear], wanted_mask[is_clear])
-
-
-def test_masks_are_not_all_alike(models):
-    """Else the comparison above could not fail."""
-    shares = []
-    for segmenter, _ in models.values():
-        images = list(volumes_of((5, 32, 32), (1, 1), len(segmenter.channels)))
-        shares.append(segmenter.segment(images).mask.mean())
-    assert all(0.01 < share < 0.99 for share in shares)
+    wanted = expected >= threshold
+    np.testing.assert_array_equal(mask[0][is_clear], wanted[is_clear])
 
 
 def test_two_volumes_of_other_spacings_in_one_request(models):
@@ -114,8 +105,7 @@ def test_two_volumes_of_other_spacings_in_one_request(models):
 def test_prepared_slices_give_the_network_s_probability(models):
     segmenter, saved = models["wmh"]
     (image,) = volumes_of((4, 32, 32), (1, 1), 1)
-    (config,) = segmenter._groups
-    slices = volume_to_slices([image], config).slices
+    slices = volume_to_slices([image], PreprocessConfig(side=32)).slices
     received = saved.signatures["serving_default"](slices=tf.constant(slices))
     probability = received["probability"].numpy()
     assert probability.shape == (4, 32, 32, 1)
