@@ -72,6 +72,14 @@ def _train(config: TrainingConfig, group: ProcessGroup) -> int:
     why = " (no more improvement)" if result.stopped_early else ""
     print(f"Trained {result.epochs} epochs{why}.")
     print(f"Best: epoch {result.best_epoch}, Dice {result.best_dice:.4f}.")
+    if result.found_nothing:
+        print(
+            f"{NAME}: warning: the model found nothing: its Dice was 0 in "
+            "every validation of whole volumes. It is kept and of no use; "
+            "look at the loss in history.csv, and train longer or with "
+            "another --learning_rate",
+            file=sys.stderr,
+        )
     print(f"Model:   {result.model_folder}")
     print(f"History: {history}, {picture}")
     return EXIT_OK

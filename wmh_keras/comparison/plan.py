@@ -146,6 +146,29 @@ def make_plan(request: ComparisonRequest) -> Plan:
     return Plan(places, plans, folds)
 
 
+def check_begun(plan: Plan) -> None:
+    """Checks that trainings which were begun can go on.
+
+    Raises:
+        UserError: some were begun with other flags; all are named.
+    """
+    # Those of a recipe's folds are the same.
+    changed = dict.fromkeys(
+        f"  {recipe.recipe.name}: {text}"
+        for recipe in plan.recipes
+        for training in recipe.trainings
+        for text in training.changed_flags()
+    )
+    if changed:
+        raise UserError(
+            f"{plan.places.workdir}: holds trainings with other flags, which "
+            "cannot be changed on the way:\n"
+            + "\n".join(changed)
+            + "\nNothing was done. Take another --workdir, or give the recipes "
+            "and --train_flags as they were; only --epochs may be raised"
+        )
+
+
 def _plan_training(
     recipe: Recipe, fold: Fold | None, places: Places, data: PreparedData
 ) -> Training:
@@ -269,7 +292,7 @@ def _line(step: Step, state: str) -> str:
 def _state_of(training: Training) -> str:
     if training.is_done():
         return "done"
-    if training.has_other_flags():
+    if training.changed_flags():
         return "refused: other flags"
     epochs = training.read_work_done().epochs
     return f"begun, {epochs} epochs done" if epochs else "to do"

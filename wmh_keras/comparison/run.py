@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from data_prep.files import locked_folder, remove_temporaries
 from wmh_keras.comparison.child import run_child
 from wmh_keras.comparison.fold_lists import check_lists, write_lists
-from wmh_keras.comparison.plan import Plan, RecipePlan, make_plan
+from wmh_keras.comparison.plan import (
+    Plan,
+    RecipePlan,
+    check_begun,
+    make_plan,
+)
 from wmh_keras.comparison.request import ComparisonRequest, Places
 from wmh_keras.comparison.results_table import (
     FoldRow,
@@ -91,6 +96,7 @@ def compare(
         KeyboardInterrupt: as ever; the same call then goes on.
     """
     plan = make_plan(request)
+    check_begun(plan)
     folder = request.workdir
     with locked_folder(folder, "another wmh-compare runs here"):
         remove_temporaries(folder)

@@ -63,13 +63,13 @@ class Training:
         """Whether this very training is finished."""
         return training_workdir.is_finished(self.config, self.fingerprint)
 
-    def has_other_flags(self) -> bool:
-        """Whether it was begun with flags that cannot be changed any more."""
+    def changed_flags(self) -> list[str]:
+        """Names flags that it was begun with and that cannot be changed."""
         flags_file = Path(self.config.workdir) / training_workdir.FLAGS_FILE
         if not self.read_work_done().epochs or not flags_file.is_file():
-            return False
+            return []
         begun_with = training_workdir.read_flags(flags_file)
-        return bool(differences(begun_with, self.config.to_flags()))
+        return differences(begun_with, self.config.to_flags())
 
     def read_work_done(self) -> training_workdir.WorkDone:
         """How far it is; nothing where that cannot be read."""

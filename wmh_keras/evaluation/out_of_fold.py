@@ -59,6 +59,7 @@ class _CheckedFolds:
     folds: tuple[_Fold, ...]
     rules: Rules
     evaluated: dict[str, Any]
+    warnings: tuple[str, ...]
 
 
 def evaluate_out_of_fold(
@@ -104,7 +105,9 @@ def evaluate_out_of_fold(
             ),
         )
         return finish(
-            outcome,
+            dataclasses.replace(
+                outcome, warnings=(*checked.warnings, *outcome.warnings)
+            ),
             output,
             stage,
             checked.rules,
@@ -216,7 +219,32 @@ def _check(
         "seed": seed,
         **describe_computing(request),
     }
-    return _CheckedFolds(data, folds, rules, evaluated)
+    warnings = _warn_of_left_out(request.fold_models, folds, data)
+    return _CheckedFolds(data, folds, rules, evaluated, warnings)
+
+
+def _warn_of_left_out(
+    table: Path, folds: Sequence[_Fold], data: PreparedData
+) -> tuple[str, ...]:
+    """Warns of subjects of the cross-validation that have no line.
+
+    Who was fitted or validated on in one fold is predicted in another.
+    """
+    if len(folds) < 2:
+        return ()
+    subjects = {record.subject_id for record in data.select()}
+    seen = [set(seen_among(fold.info, subjects)) for fold in folds]
+    predicted = {s for fold in folds for s in fold.model.subjects}
+    left_out = set.union(*seen) - predicted
+    if any(fold.info.origin.weights_sha256 for fold in folds):
+        # What all have seen may be of the model that they started from.
+        left_out -= set.intersection(*seen)
+    if not left_out:
+        return ()
+    return (
+        f"{len(left_out)} subjects of the cross-validation have no line in "
+        f"{table} and are not evaluated: {listed(sorted(left_out))}",
+    )
 
 
 def _check_unseen(folds: Sequence[_Fold]) -> None:

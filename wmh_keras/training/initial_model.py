@@ -54,6 +54,16 @@ def read_initial_model(config: TrainingConfig, info: ModelInfo) -> ModelInfo:
     return earlier
 
 
+def check_initial_model(config: TrainingConfig, info: ModelInfo) -> None:
+    """Checks what the training starts from, where that is a model.
+
+    Raises:
+      UserError: As `read_initial_model`.
+    """
+    if config.init_model:
+        read_initial_model(config, info)
+
+
 def with_origin(info: ModelInfo, earlier: ModelInfo) -> ModelInfo:
     """Adds what the weights had seen before to what is known of a model."""
     seen = {*info.seen_subjects, *earlier.seen_subjects}

@@ -46,6 +46,11 @@ class TrainingResult:
     stopped_early: bool
     model_folder: Path
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no epoch found any validation lesion, Dice 0 throughout."""
+        return self.best_dice == 0
+
 
 def train(
     config: TrainingConfig, group: ProcessGroup | None = None
@@ -79,7 +84,12 @@ def train(
     workdir = Path(config.workdir)
     with locked(workdir) if group.is_first else contextlib.nullcontext():
         fingerprint = data_fingerprint(data, training, validation)
-        checkpoint = open_workdir_together(config, fingerprint, group)
+        checkpoint = open_workdir_together(
+            config,
+            fingerprint,
+            group,
+            lambda: initial_model.check_initial_model(config, info),
+        )
         # Not 0: tf.data then refuses seeds that are tensors.
         keras.utils.set_random_seed(config.seed + 1)
         model = assembly.compile_model(config, arguments)

@@ -11,6 +11,7 @@ patches/         while patches are fitted: the volumes they are cut from
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from data_prep import files
@@ -40,13 +41,17 @@ def locked(workdir: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def open_workdir(
-    config: TrainingConfig, data_fingerprint: str
+    config: TrainingConfig,
+    data_fingerprint: str,
+    check_start: Callable[[], None] = lambda: None,
 ) -> checkpoints.Checkpoint | None:
     """Decides whether a training begins or goes on, and notes its flags.
 
     Args:
       config: The training.
       data_fingerprint: Stands for the volumes fitted and validated.
+      check_start: Called where the training begins, before anything is
+        noted: what it raises leaves the folder as it was.
 
     Returns:
       The checkpoint to go on from; None to begin.
@@ -68,7 +73,9 @@ def open_workdir(
             "another --workdir"
         )
     checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)
-    if checkpoint is not None:
+    if checkpoint is None:
+        check_start()
+    else:
         _check_same_flags(config, flags_file)
         _check_same_data(checkpoint, workdir, data_fingerprint)
         check_unchanged(checkpoint, config, read_flags(flags_file))
@@ -78,7 +85,10 @@ def open_workdir(
 
 
 def open_workdir_together(
-    config: TrainingConfig, data_fingerprint: str, group: ProcessGroup
+    config: TrainingConfig,
+    data_fingerprint: str,
+    group: ProcessGroup,
+    check_start: Callable[[], None] = lambda: None,
 ) -> checkpoints.Checkpoint | None:
     """Opens the work folder for all processes of a training.
 
@@ -88,6 +98,7 @@ def open_workdir_together(
       config: The training.
       data_fingerprint: Stands for the volumes fitted and validated.
       group: The processes; every one of them has to call this.
+      check_start: As for `open_workdir`; the first process calls it.
 
     Raises:
       UserError: As `open_workdir`; or the processes have other flags, other
@@ -95,7 +106,7 @@ def open_workdir_together(
     """
     workdir = Path(config.workdir)
     if group.is_first:
-        checkpoint = open_workdir(config, data_fingerprint)
+        checkpoint = open_workdir(config, data_fingerprint, check_start)
         group.gather()
     else:
         group.gather()

@@ -215,10 +215,9 @@ def test_a_damaged_table_is_made_again(compared, in_process):
     assert table.read_bytes() == kept
 
 
-def test_a_changed_recipe_is_refused_and_the_others_go_on(
-    compared, in_process, tmp_path, capsys
+def test_a_changed_recipe_is_refused_before_anything_is_done(
+    compared, in_process, tmp_path
 ):
-    """Training itself says why."""
     request_of = compared.request
     changed = tmp_path / "narrow.cfg"
     with open(request_of.recipes[0]) as stream:
@@ -237,12 +236,31 @@ def test_a_changed_recipe_is_refused_and_the_others_go_on(
         "done",
         "to do",
     ]
+    before = {
+        path: path.stat().st_mtime_ns for path in request.workdir.rglob("*")
+    }
+    run_step = in_process()
+    with pytest.raises(UserError) as caught:
+        compare(request, run_step)
+    message = str(caught.value)
+    assert message.count("narrow: --seed: was '0', now '5'") == 1
+    assert "wide" not in message
+    assert message.count("another --workdir") == 1
+    assert run_step.labels == []
+    assert before == {
+        path: path.stat().st_mtime_ns for path in request.workdir.rglob("*")
+    }
+
+
+def test_a_report_that_fails_is_told_of(compared, in_process):
+    request = compared.request
+    report = Places(request.workdir).report / "report.json"
+    kept = report.read_bytes()
+    report.unlink()
     run_step = in_process(report="not now")
     result = compare(request, run_step)
-    assert "--seed: was '0', now '5'" in capsys.readouterr().err
-    assert [row.status for row in result.rows] == ["failed", "done"]
-    assert result.rows[0].test_dice is None
-    assert run_step.labels == ["train narrow", "report"]
+    report.write_bytes(kept)
+    assert run_step.labels == ["report"]
     assert not result.succeeded
     assert "no report: report: not now" in "\n".join(result.describe())
 
@@ -412,6 +430,30 @@ def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
     )
     assert code == 2
     assert "--split: the table" in capsys.readouterr().err
+
+
+def test_subjects_without_a_line_are_named(folded, tmp_path, capsys):
+    request, *_ = folded
+    table = Places(request.workdir).fold_models("narrow")
+    lines = table.read_text().splitlines(keepends=True)
+    fewer = table.with_name("fewer.csv")
+    fewer.write_text("".join([*lines[:2], *lines[3:-1]]))
+    gone = sorted(lines[i].split(",")[0] for i in (2, -1))
+    flags = [
+        f"--data_dir={request.data_dir}",
+        f"--output_dir={tmp_path / 'out'}",
+        f"--fold_models={fewer}",
+        *request.evaluate_flags,
+    ]
+    assert evaluate(["wmh-evaluate", *flags]) == 0
+    fewer.unlink()
+    warning = (
+        f"2 subjects of the cross-validation have no line in {fewer} and are "
+        f"not evaluated: {', '.join(gone)}"
+    )
+    assert f"warning: {warning}" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["warnings"] == [warning]
 
 
 def save_info(folder, subjects):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,8 +64,8 @@ def test_damaged_tables_are_refused(tmp_path, text, message):
 class Data:
     identity = "of the data"
 
-    def select(self, subjects):
-        return list(subjects)
+    def select(self, subjects="abcd"):
+        return [SimpleNamespace(subject_id=subject) for subject in subjects]
 
     def check_channels(self, channels):
         assert channels == ("flair",)

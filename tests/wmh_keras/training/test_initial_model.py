@@ -213,3 +213,13 @@ def test_no_model_there_is_told_of(small_data_dir, tmp_path):
     )
     with pytest.raises(UserError, match="no model there"):
         loop.train(config)
+
+
+def test_a_refused_one_leaves_the_folder_empty(first, small_data_dir, tmp_path):
+    run = tmp_path / "run"
+    config = make_config(
+        small_data_dir, run, init_model=str(first), filters=(8,)
+    )
+    with pytest.raises(UserError, match="filters"):
+        loop.train(config)
+    assert list(run.iterdir()) == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
-from wmh_keras import artifacts
+from wmh_keras import artifacts, train
 from wmh_keras.inference.loading import load_segmenter
 from wmh_keras.metrics import pixel
 from wmh_keras.training import loop
@@ -188,3 +188,22 @@ def test_no_improvement_ends_it_and_the_history_stays_readable(
     # Half of 0.02 after each validated epoch without improvement.
     rates = [float(row["learning_rate"]) for row in rows]
     assert rates == [0.02, 0.02, 0.02, 0.02, 0.01, 0.01]
+
+
+def test_a_model_that_finds_nothing_is_warned_of(
+    small_data_dir, tmp_path, capsys
+):
+    flags = [
+        f"--data_dir={small_data_dir}",
+        f"--workdir={tmp_path / 'run'}",
+        "--filters=2",
+        "--epochs=1",
+        "--steps_per_epoch=1",
+        "--global_batch_size=4",
+        "--learning_rate=1e-9",
+        "--lesion_prior=0.001",
+    ]
+    assert train.cli(["wmh-train", *flags]) == 0
+    shown = capsys.readouterr()
+    assert "Dice 0.0000" in shown.out
+    assert "warning: the model found nothing" in shown.err
