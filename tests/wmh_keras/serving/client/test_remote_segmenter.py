@@ -78,29 +78,38 @@ def test_description_is_the_model_s(
     assert served.segments_volumes
 
 
-class PatchModel:
-    """What the server has of a 3-D network: bright voxels are lesions."""
+@pytest.fixture
+def saved(tmp_path):
+    """Saves functions as signatures and loads them, as a server does."""
 
-    def __init__(self):
+    def save(**functions):
         import tensorflow as tf
 
-        from data_prep.preprocess_config import PreprocessConfig
-        from wmh_keras.serving.describe import describe_function
+        folder = str(tmp_path / "saved")
+        tf.saved_model.save(tf.Module(), folder, functions)
+        return tf.saved_model.load(folder)
 
-        patches = tf.TensorSpec((None, 4, 16, 16, 1), tf.float32, "patches")
-        function = tf.function(
-            lambda patches: {"probability": tf.sigmoid(8 * (patches - 2))},
-            autograph=False,
-        )
-        description = Description("p-1", PreprocessConfig(side=32), 0.5, 0.0)
-        self.signatures = {
-            "serving_default": function.get_concrete_function(patches),
-            "describe": describe_function(description),
-        }
+    return save
 
 
-def test_a_network_of_patches_goes_in_tiles(open_server, backend, make_head):
-    backend.loaded = PatchModel()
+def test_a_network_of_patches_goes_in_tiles(
+    open_server, backend, saved, make_head
+):
+    import tensorflow as tf
+
+    from data_prep.preprocess_config import PreprocessConfig
+    from wmh_keras.serving.describe import describe_function
+
+    patches = tf.TensorSpec((None, 4, 16, 16, 1), tf.float32, "patches")
+    network = tf.function(
+        lambda patches: {"probability": tf.sigmoid(8 * (patches - 2))},
+        autograph=False,
+    )
+    description = Description("p-1", PreprocessConfig(side=32), 0.5, 0.0)
+    backend.loaded = saved(
+        serving_default=network.get_concrete_function(patches),
+        describe=describe_function(description),
+    )
     remote = RemoteSegmenter(open_server(backend))
     head = make_head(blobs=[(20, 14, 5)])
     result = remote.segment([head])
@@ -130,14 +139,18 @@ def test_a_network_of_patches_goes_in_tiles(open_server, backend, make_head):
         ),
     ],
 )
-def test_descriptions_that_cannot_be_used(text, message, open_server, backend):
+def test_descriptions_that_cannot_be_used(
+    text, message, open_server, backend, saved
+):
     import tensorflow as tf
 
     function = tf.function(
-        lambda which: {"description": tf.fill(tf.shape(which), text)}
+        lambda which: {"description": tf.fill(tf.shape(which), text)},
+        autograph=False,
     ).get_concrete_function(tf.TensorSpec((None,), tf.int32, "which"))
-
-    signatures = {**backend.loaded.signatures, "describe": function}
-    backend.loaded = types.SimpleNamespace(signatures=signatures)
+    described = saved(describe=function).signatures["describe"]
+    backend.loaded = types.SimpleNamespace(
+        signatures={**backend.loaded.signatures, "describe": described}
+    )
     with pytest.raises(ServingError, match=message):
         open_server(backend)
