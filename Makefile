@@ -28,7 +28,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[test,crosscheck]'
-	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off --no-deps panoptica==2.1.7
+	$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar off --no-deps panoptica==2.1.7 tensorflow-serving-api==2.21.0
 	@touch $@
 
 demo: $(INSTALLED)

@@ -102,7 +102,7 @@ def volume_to_slices(
         geometry=geometry,
         mean=tuple(means),
         std=tuple(stds),
-        warnings=_warnings(images[0], geometry, mask_planes),
+        warnings=volume_warnings(images[0], geometry, mask_planes),
     )
 
 
@@ -149,9 +149,22 @@ def acquisition_warning(volume: Volume) -> str | None:
     )
 
 
-def _warnings(
-    image: Volume, geometry: SliceGeometry, mask_planes: np.ndarray | None
+def volume_warnings(
+    image: Volume,
+    geometry: SliceGeometry,
+    mask_planes: np.ndarray | None = None,
 ) -> tuple[str, ...]:
+    """Says what the user should know about how a volume is prepared.
+
+    Args:
+      image: the FLAIR.
+      geometry: as it is prepared.
+      mask_planes: (z, h, w) the labels of its mask, or None.
+
+    Returns:
+      Sentences: another acquisition than an axial one, and what is left out
+      or made smaller.
+    """
     acquisition = acquisition_warning(image)
     warnings = [acquisition] if acquisition else []
     if geometry.is_shrunk:

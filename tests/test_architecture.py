@@ -35,6 +35,7 @@ BINARIES = {
     "data_prep.prepare",
     "tfds_wmh.share",
     "wmh_keras.bids_app",
+    "wmh_keras.client",
     "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.export",
@@ -110,6 +111,16 @@ MAY_IMPORT = {
         "wmh_keras.pictures",
         "wmh_keras.reporting",
     },
+    # What the model says of itself: written by the export, read by clients.
+    "wmh_keras.serving.description": {"data_prep"},
+    "wmh_keras.serving.client": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.prediction",
+        "wmh_keras.serving.description",
+    },
     "wmh_keras.serving": {
         "data_prep",
         "wmh_keras.artifacts",
@@ -117,6 +128,7 @@ MAY_IMPORT = {
         "wmh_keras.inference",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.serving.description",
     },
     "wmh_keras.reporting": {
         "data_prep",
@@ -129,7 +141,13 @@ MAY_IMPORT = {
         "wmh_keras.statistics",
     },
 }
-NO_FRAMEWORKS = ("data_prep", "wmh_keras.metrics", "wmh_keras.statistics")
+NO_FRAMEWORKS = (
+    "data_prep",
+    "wmh_keras.metrics",
+    "wmh_keras.serving.client",
+    "wmh_keras.serving.description",
+    "wmh_keras.statistics",
+)
 
 
 @functools.cache

@@ -19,16 +19,17 @@ IMPORT_NAMES = {
     "scikit-learn": "sklearn",
     "simpleitk": "SimpleITK",
     "surface-distance": "surface_distance",
+    "tensorflow-serving-api": "tensorflow_serving",
 }
 
 
 def distributions():
-    """Names in the extra, and panoptica, which the Makefile installs."""
+    """Names in the extra, and what the Makefile installs beside it."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lines = config["options.extras_require"]["crosscheck"].split("\n")
     names = [re.match(r"[\w.-]*", line.strip()).group() for line in lines]
-    return [*filter(None, names), "panoptica"]
+    return [*filter(None, names), "panoptica", "tensorflow-serving-api"]
 
 
 def test_the_extra_is_read():

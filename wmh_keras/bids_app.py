@@ -119,24 +119,27 @@ def _segment(
             "to be mounted: -v RUN:/model:ro and --model=/model"
         )
     from wmh_keras.prediction.bids_selection import check_is_raw_bids
+    from wmh_keras.prediction.planning import Scans
     from wmh_keras.prediction.request import Request, plan, predict
 
     check_is_raw_bids(bids_dir)
     request = Request(
-        input_path=bids_dir,
+        scans=Scans(
+            input_path=bids_dir,
+            output_dir=Path(flag_values.output_dir),
+            overwrite=flag_values.overwrite,
+            selection=selection,
+            summarize=False,
+        ),
         model_paths=tuple(
             Path(path).expanduser() for path in flag_values.model
         ),
-        output_dir=Path(flag_values.output_dir),
         threshold=threshold,
         test_time_flips=flag_values.test_time_flips,
         min_lesion_mm3=flag_values.min_lesion_mm3,
-        overwrite=flag_values.overwrite,
         batch_size=flag_values.batch_size,
         engine=flag_values.engine,
         precision=flag_values.precision,
-        selection=selection,
-        summarize=False,
     )
     planned = plan(request)
     print("\n".join(planned.describe()), flush=True)

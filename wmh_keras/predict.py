@@ -39,6 +39,7 @@ from wmh_keras.inference.inference_flags import (
     define_inference_flags,
     threshold_from,
 )
+from wmh_keras.prediction.output_flags import define_output_flags
 
 _MAX_LISTED = 20
 
@@ -47,52 +48,35 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
     define_input_flags(flag_values)
     define_image_flag(flag_values)
-    common = {"flag_values": flag_values}
     define_inference_flags(flag_values)
-    flags.DEFINE_string(
-        "output_dir", None, "Where the results go; made if need be.", **common
-    )
-    minimum = "Smaller lesions are removed, in mm³; by default the models'."
-    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
-    flags.DEFINE_boolean(
-        "dicom_seg",
-        False,
-        "Of a DICOM folder: write each mask as a DICOM Segmentation too, "
-        "X_mask.dcm, in the study of the series that it was made from. DICOM "
-        "wants the patient's name, id and dates in it, which no other result "
-        "holds. Needs pip install 'wmh-keras[dicom]'.",
-        **common,
-    )
-    flags.DEFINE_boolean(
-        "overwrite", False, "Do all again, replace what is there.", **common
-    )
-    flags.DEFINE_boolean(
-        "dry_run", False, "Show what would be done and stop.", **common
-    )
+    define_output_flags(flag_values)
 
 
 def main(flag_values: flags.FlagValues) -> int:
     """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "input", "model", "output_dir")
     threshold = threshold_from(flag_values)
+    from wmh_keras.prediction.planning import Scans
     from wmh_keras.prediction.request import Request, plan, predict
 
     request = Request(
-        input_path=Path(flag_values.input).expanduser(),
+        scans=Scans(
+            input_path=Path(flag_values.input).expanduser(),
+            output_dir=Path(flag_values.output_dir).expanduser(),
+            series=flag_values.series,
+            overwrite=flag_values.overwrite,
+            images=images_from(flag_values),
+            dicom_seg=flag_values.dicom_seg,
+        ),
         model_paths=tuple(
             Path(path).expanduser() for path in flag_values.model
         ),
-        output_dir=Path(flag_values.output_dir).expanduser(),
-        series=flag_values.series,
         threshold=threshold,
         test_time_flips=flag_values.test_time_flips,
         min_lesion_mm3=flag_values.min_lesion_mm3,
-        overwrite=flag_values.overwrite,
         batch_size=flag_values.batch_size,
         engine=flag_values.engine,
         precision=flag_values.precision,
-        images=images_from(flag_values),
-        dicom_seg=flag_values.dicom_seg,
     )
     planned = plan(request)
     limit = None if flag_values.dry_run else _MAX_LISTED

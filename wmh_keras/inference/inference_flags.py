@@ -24,13 +24,7 @@ def define_inference_flags(flag_values: flags.FlagValues) -> None:
         "or 3-D, and need different images.",
         **common,
     )
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "Probability from which on a voxel is a lesion, above 0 and at most "
-        "1; by default the models', which then have to agree.",
-        **common,
-    )
+    define_threshold_flag(flag_values)
     flags.DEFINE_enum(
         "test_time_flips",
         "none",
@@ -66,6 +60,17 @@ def define_inference_flags(flag_values: flags.FlagValues) -> None:
         "changes probabilities by some hundredths; of the engine openvino "
         "alone.",
         **common,
+    )
+
+
+def define_threshold_flag(flag_values: flags.FlagValues) -> None:
+    """Defines --threshold."""
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "Probability from which on a voxel is a lesion, above 0 and at most "
+        "1; by default the models', which then have to agree.",
+        flag_values=flag_values,
     )
 
 

@@ -17,8 +17,7 @@ from wmh_keras.inference.ensemble import (
 from wmh_keras.model_info import ModelInfo
 
 SAVED_MODEL, ONNX, OPENVINO = "tf_saved_model", "onnx", "openvino"
-# What networks take, and how many axes one of it has: (h, w, c), (d, h, w, c).
-SLICES, PATCHES = "slices", "patches"
+# How many axes has what networks take: slices (h, w, c), patches (d, h, w, c).
 SLICE_RANK, PATCH_RANK = 3, 4
 FORMATS = (SAVED_MODEL, ONNX, OPENVINO)
 # TensorFlow Serving and others look for <name>/<version>; a folder of one

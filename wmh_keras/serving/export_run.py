@@ -11,13 +11,12 @@ from data_prep import files
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras import artifacts, distribution
+from wmh_keras.serving.description import PATCHES, SLICES, Description
 from wmh_keras.serving.export_request import (
     ONNX,
     OPENVINO,
     PATCH_RANK,
-    PATCHES,
     SAVED_MODEL,
-    SLICES,
     ExportPlan,
 )
 from wmh_keras.serving.model_card import write_card
@@ -123,7 +122,13 @@ def _write_saved_model(loaded: _Loaded, folder: Path) -> list[str]:
     plan, settings = loaded.plan, loaded.settings
     served = ServedModel(loaded.models, settings)
     name = plan.model_name(SAVED_MODEL)
-    saved_model.write_saved_model(folder, name, served, settings)
+    description = Description(
+        identity=plan.identity,
+        preprocess=settings.preprocess,
+        threshold=plan.mask.threshold,
+        min_lesion_mm3=plan.mask.min_lesion_mm3,
+    )
+    saved_model.write_saved_model(folder, name, served, settings, description)
     written = saved_model.LoadedModel(folder, settings.preprocess.channels)
     largest = loaded.checker.check_network(SAVED_MODEL, written.predict)
     notes = [_agreement("serving_default", largest)]

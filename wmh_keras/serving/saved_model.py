@@ -10,13 +10,15 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf import saved_model_pb2
 
 from data_prep.errors import UserError
-from wmh_keras.serving.signatures import (
+from wmh_keras.serving.describe import describe_function
+from wmh_keras.serving.description import (
+    DESCRIBE,
     SEGMENT_VOLUME,
     SERVING_DEFAULT,
-    GraphSettings,
-    ServedModel,
+    Description,
     volume_input,
 )
+from wmh_keras.serving.signatures import GraphSettings, ServedModel
 from wmh_keras.serving.warmup import write_warmup
 
 # A server has XLA off as a rule and no Python at all.
@@ -25,7 +27,11 @@ _WARMUP_SIZE = 32
 
 
 def write_saved_model(
-    folder: Path, model_name: str, served: ServedModel, settings: GraphSettings
+    folder: Path,
+    model_name: str,
+    served: ServedModel,
+    settings: GraphSettings,
+    description: Description,
 ) -> None:
     """Writes a SavedModel with its warm-up requests.
 
@@ -34,12 +40,16 @@ def write_saved_model(
       model_name: as the server will know it.
       served: the networks.
       settings: what `served` was made with.
+      description: what the model will say of itself.
 
     Raises:
       UserError: the graph has an operation that a server cannot run.
     """
     signatures = served.signatures()
-    tf.saved_model.save(served.to_save(), str(folder), signatures)
+    describe = {DESCRIBE: describe_function(description)}
+    tf.saved_model.save(
+        served.to_save(), str(folder), {**signatures, **describe}
+    )
     _check_operations(folder)
     write_warmup(folder, model_name, _warmup_requests(signatures, settings))
 

@@ -16,26 +16,18 @@ from data_prep.preprocess_config import PreprocessConfig
 from data_prep.volume import MIN_SPACING_MM
 from wmh_keras.inference.flips import mirror_passes
 from wmh_keras.serving import graph_intensity
-from wmh_keras.serving.export_request import PATCHES, SLICE_RANK, SLICES
+from wmh_keras.serving.description import (
+    PATCHES,
+    SEGMENT_VOLUME,
+    SERVING_DEFAULT,
+    SLICES,
+    volume_input,
+)
+from wmh_keras.serving.export_request import SLICE_RANK
 from wmh_keras.serving.graph_geometry import GraphGeometry, graph_geometry
 
 if TYPE_CHECKING:
     import keras
-
-SERVING_DEFAULT = "serving_default"
-SEGMENT_VOLUME = "segment_volume"
-
-
-def volume_input(role: str) -> str:
-    """Names the input of segment_volume that takes an image.
-
-    Args:
-      role: one of `PreprocessConfig.channels`.
-
-    Returns:
-      "volume" for the FLAIR, else such as "volume_t1".
-    """
-    return "volume" if role == "flair" else f"volume_{role}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -119,3 +119,27 @@ def test_over_grpc(server, volume, expected, serving_message):
     }
     for name, array in expected.items():
         np.testing.assert_allclose(received[name], array, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+@pytest.mark.parametrize("route", ["volume", "slices"])
+def test_the_client_finds_what_prediction_finds(
+    server, runs, make_head, protocol, route
+):
+    from wmh_keras import artifacts
+    from wmh_keras.inference.loading import load_segmenter
+    from wmh_keras.serving.client.connection import Connection, connect
+    from wmh_keras.serving.client.remote_segmenter import RemoteSegmenter
+    from wmh_keras.serving.client.route import Route
+    from wmh_keras.serving.client.served_model import open_model
+
+    port = dict(zip(("grpc", "rest"), server, strict=True))[protocol]
+    transport = connect(Connection(f"127.0.0.1:{port}", protocol))
+    served = open_model(transport, "wmh")
+    remote = RemoteSegmenter(served, route=Route(route))
+    received = remote.segment([make_head()]).probability
+    transport.close()
+    info = artifacts.read_model_info(runs / "plain")
+    expected = load_segmenter([info]).segment([make_head()]).probability
+    np.testing.assert_allclose(received, expected, atol=1e-4)
+    assert received.max() > 0
