@@ -7,6 +7,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO := demo
+# Most tests keep one core busy: so many files are tested at a time.
+TEST_PROCESSES ?= 2
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -53,7 +55,7 @@ demo: $(INSTALLED)
 	@echo "Report    $(DEMO)/report/report.html"
 
 test: lint
-	WMH_CROSSCHECK=1 $(RUN) -m pytest
+	WMH_CROSSCHECK=1 $(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff format --check .
