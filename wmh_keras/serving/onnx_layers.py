@@ -1,24 +1,20 @@
-"""The layers of our networks as ONNX operators, with trained weights.
-
-As `inference.openvino_layers`: `build_model` writes its layers through a
-`LayerApi`, and given this one the same lines build an ONNX graph. Tensors are
-channels first inside, as ONNX has them, and channels last outside.
-"""
+"""The layers of our networks as ONNX operators, with trained weights."""
 
 # ruff: noqa: N802  (methods have the names of Keras's classes)
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from wmh_keras.inference.layer_weights import LayerWeights
-
-# What Keras adds to the variance; no network of ours sets another value.
-_EPSILON = 1e-3
+from wmh_keras.inference.channels_first import (
+    EPSILON,
+    ChannelsFirstApi,
+    Layer,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +30,6 @@ class Tensor:
     name: str
     channels: int
     rank: int
-
-
-Layer = Callable[[Any], Tensor]
 
 
 class GraphParts:
@@ -62,12 +55,10 @@ class GraphParts:
         return name
 
 
-class OnnxApi:
-    """A `LayerApi` that adds a network to `GraphParts`.
+class OnnxApi(ChannelsFirstApi):
+    """A `LayerApi` that adds a network to `GraphParts`; all is float32."""
 
-    It takes the arguments that our networks use, and raises a TypeError for
-    others. `dtype` is the exception: all is float32.
-    """
+    LIBRARY = "ONNX"
 
     def __init__(
         self,
@@ -82,18 +73,9 @@ class OnnxApi:
           parts: what the network is added to.
           images: name of the graph's input, (b, …, c).
         """
-        self._weights = LayerWeights(weights)
+        super().__init__(weights)
         self._parts = parts
         self._images = images
-
-    @property
-    def layers(self) -> "OnnxApi":
-        """Where the layers are; the same object."""
-        return self
-
-    def __getattr__(self, name: str) -> None:
-        """Raises a NotImplementedError: a layer that is not written yet."""
-        raise NotImplementedError(f"ONNX: the layer {name} is not written")
 
     def Input(self, shape: Sequence[int | None], name: str) -> Tensor:
         """The image, channels first."""
@@ -115,102 +97,9 @@ class OnnxApi:
         last = self._parts.add("Transpose", logits.name, perm=order)
         return self._parts.add("Sigmoid", last)
 
-    def Conv2D(
-        self,
-        filters: int,
-        kernel_size: int,
-        *,
-        padding: str = "valid",
-        name: str,
-        dtype: str = "",
-    ) -> Layer:
-        """A convolution of two axes."""
-        return self._convolution(2, filters, kernel_size, padding, name)
-
-    def Conv3D(
-        self,
-        filters: int,
-        kernel_size: int,
-        *,
-        padding: str = "valid",
-        name: str,
-        dtype: str = "",
-    ) -> Layer:
-        """A convolution of three axes."""
-        return self._convolution(3, filters, kernel_size, padding, name)
-
-    def Conv2DTranspose(
-        self,
-        filters: int,
-        kernel_size: int,
-        *,
-        strides: int,
-        padding: str = "valid",
-        name: str,
-        dtype: str = "",
-    ) -> Layer:
-        """A transposed convolution of two axes."""
-        kernel, strides = (kernel_size,) * 2, (strides,) * 2
-        return self._transposed(filters, kernel, strides, padding, name)
-
-    def Conv3DTranspose(
-        self,
-        filters: int,
-        kernel_size: tuple[int, int, int],
-        *,
-        strides: tuple[int, int, int],
-        name: str,
-        dtype: str = "",
-    ) -> Layer:
-        """A transposed convolution of three axes."""
-        return self._transposed(filters, kernel_size, strides, "valid", name)
-
-    def BatchNormalization(
-        self, *, momentum: float, name: str, dtype: str = ""
-    ) -> Layer:
-        """(x - mean) / sqrt(variance + ε) · gamma + beta, as Keras has it."""
-
-        def apply(x: Tensor) -> Tensor:
-            arrays = self._weights.take(name, [(x.channels,)] * 4)
-            names = [self._parts.constant(array) for array in arrays]
-            return self._like(
-                x, "BatchNormalization", x.name, *names, epsilon=_EPSILON
-            )
-
-        return apply
-
     def ReLU(self, *, name: str, dtype: str = "") -> Layer:
         """max(x, 0)."""
         return lambda x: self._like(x, "Relu", x.name)
-
-    def MaxPooling2D(
-        self, pool_size: int = 2, *, name: str, dtype: str = ""
-    ) -> Layer:
-        """The largest of each square of two by two."""
-        return self._max_pool((pool_size,) * 2)
-
-    def MaxPooling3D(
-        self, pool_size: tuple[int, int, int], *, name: str, dtype: str = ""
-    ) -> Layer:
-        """The largest of each cuboid."""
-        return self._max_pool(pool_size)
-
-    def UpSampling2D(
-        self, *, interpolation: str, name: str, dtype: str = ""
-    ) -> Layer:
-        """Twice the size, bilinear between the middles of pixels."""
-        if interpolation != "bilinear":
-            raise NotImplementedError(f"ONNX: {interpolation} upsampling")
-        scales = np.array([1, 1, 2, 2], np.float32)
-        return lambda x: self._like(
-            x,
-            "Resize",
-            x.name,
-            "",
-            self._parts.constant(scales),
-            mode="linear",
-            coordinate_transformation_mode="half_pixel",
-        )
 
     def Concatenate(self, *, name: str, dtype: str = "") -> Layer:
         """One tensor's channels, then the other's."""
@@ -229,65 +118,65 @@ class OnnxApi:
             tensors[0], "Add", *(tensor.name for tensor in tensors)
         )
 
-    def _convolution(
-        self, rank: int, filters: int, size: int, padding: str, name: str
-    ) -> Layer:
-        total = size - 1 if padding == "same" else 0
-        pads = [total // 2] * rank + [total - total // 2] * rank
+    def _channels(self, x: Tensor) -> int:
+        return x.channels
 
-        def apply(x: Tensor) -> Tensor:
-            shape = (*[size] * rank, x.channels, filters)
-            kernel, bias = self._weights.take(name, [shape, (filters,)])
-            # (…, in, out) -> (out, in, …)
-            kernel = np.moveaxis(kernel, (-1, -2), (0, 1))
-            y = self._parts.add(
-                "Conv",
-                x.name,
-                self._parts.constant(kernel),
-                self._parts.constant(bias),
-                pads=pads,
-            )
-            return Tensor(y, filters, x.rank)
-
-        return apply
-
-    def _transposed(
+    def _convolve(
         self,
-        filters: int,
-        size: tuple[int, ...],
-        strides: tuple[int, ...],
-        padding: str,
-        name: str,
-    ) -> Layer:
-        # "same" gives the input's size times the stride; what is cut off is
-        # what the convolution that this one reverses would pad.
-        cut = [
-            max(k - s, 0) if padding == "same" else 0
-            for k, s in zip(size, strides, strict=True)
-        ]
-        before = [total // 2 for total in cut]
-        after = [total - total // 2 for total in cut]
+        x: Tensor,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        before: list[int],
+        after: list[int],
+    ) -> Tensor:
+        y = self._parts.add(
+            "Conv",
+            x.name,
+            self._parts.constant(kernel),
+            self._parts.constant(bias),
+            pads=before + after,
+        )
+        return Tensor(y, len(bias), x.rank)
 
-        def apply(x: Tensor) -> Tensor:
-            shape = (*size, filters, x.channels)
-            kernel, bias = self._weights.take(name, [shape, (filters,)])
-            # (…, out, in) -> (in, out, …)
-            kernel = np.moveaxis(kernel, (-1, -2), (0, 1))
-            y = self._parts.add(
-                "ConvTranspose",
-                x.name,
-                self._parts.constant(kernel),
-                self._parts.constant(bias),
-                strides=list(strides),
-                pads=before + after,
-            )
-            return Tensor(y, filters, x.rank)
+    def _convolve_back(
+        self,
+        x: Tensor,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        strides: list[int],
+        before: list[int],
+        after: list[int],
+    ) -> Tensor:
+        y = self._parts.add(
+            "ConvTranspose",
+            x.name,
+            self._parts.constant(kernel),
+            self._parts.constant(bias),
+            strides=strides,
+            pads=before + after,
+        )
+        return Tensor(y, len(bias), x.rank)
 
-        return apply
+    def _normalize(self, x: Tensor, *arrays: np.ndarray) -> Tensor:
+        # ONNX has gamma, beta, mean and variance in Keras's order.
+        names = [self._parts.constant(array) for array in arrays]
+        return self._like(
+            x, "BatchNormalization", x.name, *names, epsilon=EPSILON
+        )
 
-    def _max_pool(self, size: tuple[int, ...]) -> Layer:
-        return lambda x: self._like(
-            x, "MaxPool", x.name, kernel_shape=list(size), strides=list(size)
+    def _max_pool(self, x: Tensor, size: list[int]) -> Tensor:
+        return self._like(x, "MaxPool", x.name, kernel_shape=size, strides=size)
+
+    def _double(self, x: Tensor) -> Tensor:
+        scales = self._parts.constant(np.array([1, 1, 2, 2], np.float32))
+        return self._like(
+            x,
+            "Resize",
+            x.name,
+            "",
+            scales,
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
         )
 
     def _like(
