@@ -257,6 +257,8 @@ def test_every_program_explains_itself(module):
     )
     assert result.returncode == 0, result.stderr
     assert "Flags:" in result.stdout
+    # `--version 2` would show the program's version and do nothing else.
+    assert "  --version=" not in result.stdout
     assert result.stderr == ""
 
 

@@ -3,23 +3,24 @@
   wmh-export --model=RUN --output_dir=DIR --format=tf_saved_model
   wmh-export --model=RUN --output_dir=DIR --format=tf_saved_model,onnx,openvino
 
-writes, where <version> is the next free whole number,
+writes, where NAME is wmh (--model_name) and VERSION the next free whole number
+(--model_version),
 
-  DIR/<name>/<version>/           SavedModel, as TensorFlow Serving wants it
-  DIR/<name>-onnx/<version>/      model.onnx
-  DIR/<name>-openvino/<version>/  model.xml, model.bin
+  DIR/NAME/VERSION/           SavedModel, as TensorFlow Serving wants it
+  DIR/NAME-onnx/VERSION/      model.onnx
+  DIR/NAME-openvino/VERSION/  model.xml, model.bin
 
 each with model.json, a model card and a licence (of a SavedModel in assets/).
 Every one is compared with the model before it takes its place; where one
 differs, nothing is written. It computes in float32.
 
-The SavedModel has two signatures. serving_default takes prepared slices;
+The SavedModel has three signatures. serving_default takes prepared slices;
 segment_volume takes a raw volume (z, y, x) in RAS+ orientation with its
 spacing in the plane and a threshold, and gives probability and mask on the
-same grid. It does not remove small lesions. ONNX and OpenVINO hold the network
-alone. A network of patches (unet3d) has no segment_volume. Several models are
-an ensemble, whose mean is computed inside. Research software, not a medical
-device.
+same grid; it does not remove small lesions. describe says what the model is.
+ONNX and OpenVINO hold the network alone. A network of patches (unet3d) has no
+segment_volume. Several models are an ensemble, whose mean is computed inside.
+Research software, not a medical device.
 """
 
 import sys

@@ -30,8 +30,8 @@ def export(bright_model_dir, tmp_path):
     [
         (["--format=tflite"], 2, "expected some of tf_saved_model, onnx"),
         (["--format="], 2, "received none"),
-        (["--name=a/b"], 2, "--name: expected letters"),
-        (["--version=0"], 2, "version"),
+        (["--model_name=a/b"], 2, "--model_name: expected letters"),
+        (["--model_version=0"], 2, "--model_version"),
         (["--threshold=0"], 2, "--threshold: expected above 0"),
         (
             ["--format=openvino", "--test_time_flips=all"],
@@ -52,7 +52,7 @@ def test_what_is_refused_before_anything_is_loaded(
 def test_a_version_that_is_there_stays(export, tmp_path, capsys):
     folder = tmp_path / "out" / "wmh" / "2"
     folder.mkdir(parents=True)
-    assert export("--version=2") == 1
+    assert export("--model_version=2") == 1
     assert "has a version 2 already" in capsys.readouterr().err
     assert not any(folder.iterdir())
 

@@ -20,16 +20,17 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "are an ensemble; all have to be prepared in one way.",
         **common,
     )
-    output_dir = "Where <name>/<version>/ goes; made if need be."
+    output_dir = "Where MODEL_NAME/MODEL_VERSION/ goes; made if need be."
     flags.DEFINE_string("output_dir", None, output_dir, **common)
     formats = f"What to write, with commas: some of {', '.join(FORMATS)}."
     flags.DEFINE_list("format", [FORMATS[0]], formats, **common)
     name = "Name of the model, as a server will know it."
-    flags.DEFINE_string("name", "wmh", name, **common)
+    flags.DEFINE_string("model_name", "wmh", name, **common)
+    # Not "version": `--version 2` would show that of the program.
     flags.DEFINE_integer(
-        "version",
+        "model_version",
         None,
-        "Version of the model; by default the next free one.",
+        "Version of the model, a whole number; by default the next free one.",
         lower_bound=1,
         **common,
     )
@@ -62,7 +63,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **common,
     )
     licence = "Text file with the licence of the model, to lie beside it."
-    flags.DEFINE_string("license", None, licence, **common)
+    flags.DEFINE_string("licence", None, licence, **common)
 
 
 def request_from(flag_values: flags.FlagValues) -> ExportRequest:
@@ -72,15 +73,15 @@ def request_from(flag_values: flags.FlagValues) -> ExportRequest:
       UsageError: a flag is missing or out of range.
     """
     require(flag_values, "model", "output_dir")
-    licence = flag_values.license
+    licence = flag_values.licence
     return ExportRequest(
         model_paths=tuple(
             Path(path).expanduser() for path in flag_values.model
         ),
         output_dir=Path(flag_values.output_dir).expanduser(),
         formats=tuple(dict.fromkeys(flag_values.format)),
-        name=flag_values.name,
-        version=flag_values.version,
+        name=flag_values.model_name,
+        version=flag_values.model_version,
         threshold=threshold_from(flag_values),
         min_lesion_mm3=flag_values.min_lesion_mm3,
         test_time_flips=flag_values.test_time_flips,

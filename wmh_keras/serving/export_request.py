@@ -129,8 +129,8 @@ def _check_words(request: ExportRequest) -> None:
         )
     if not _NAME.fullmatch(request.name):
         raise UsageError(
-            "--name: expected letters, digits, '-', '_' and '.', received "
-            f"{request.name!r}"
+            "--model_name: expected letters, digits, '-', '_' and '.', "
+            f"received {request.name!r}"
         )
     others = [f for f in request.formats if f != SAVED_MODEL]
     if request.test_time_flips != "none" and others:
@@ -173,7 +173,7 @@ def _read_licence(path: Path | None) -> str | None:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"--license={path}: not a text that can be read: {error}"
+            f"--licence={path}: not a text that can be read: {error}"
         ) from error
 
 
@@ -189,7 +189,7 @@ def _choose_version(request: ExportRequest) -> int:
     if request.version in taken:
         raise UserError(
             f"{request.output_dir / request.name}: has a version "
-            f"{request.version} already; take another --version, or leave it "
-            "out for the next"
+            f"{request.version} already; take another --model_version, or "
+            "leave it out for the next"
         )
     return request.version

@@ -100,7 +100,7 @@ def _licence(given: str | None) -> str:
     return (
         "The software that made this model is under the licence below. The "
         "weights belong to\nwhoever trained them, who has not said more "
-        "here (--license=FILE of wmh-export).\n\n" + _software_licence()
+        "here (--licence=FILE of wmh-export).\n\n" + _software_licence()
     )
 
 

@@ -131,10 +131,10 @@ def exports(tmp_path_factory, runs, run_exports):
         [
             f"--model={runs / 'other'}",
             output_dir,
-            "--name=other",
+            "--model_name=other",
             "--test_time_flips=all",
         ],
-        [f"--model={runs / 'patches'}", output_dir, "--name=patches"],
+        [f"--model={runs / 'patches'}", output_dir, "--model_name=patches"],
     )
     assert done.stdout.count("exit 0") == 3, done.stderr
     (folder / "output.txt").write_text(done.stdout, encoding="utf-8")

@@ -42,9 +42,9 @@ def test_versions_count_up_and_failures_leave_nothing(
     plain, patches = (f"--model={runs / n}" for n in ("plain", "patches"))
     output_dir = f"--output_dir={out}"
     done = run_exports(
-        [plain, output_dir, "--version=7", f"--license={licence}"],
+        [plain, output_dir, "--model_version=7", f"--licence={licence}"],
         [plain, output_dir],
-        [plain, output_dir, f"--license={tmp_path / 'nowhere'}"],
+        [plain, output_dir, f"--licence={tmp_path / 'nowhere'}"],
         [patches, output_dir, "--test_time_flips=all"],
         [plain, patches, output_dir],
     )
