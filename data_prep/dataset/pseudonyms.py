@@ -126,6 +126,7 @@ class Pseudonyms:
             age=OLDEST_AGE if is_old_age(case.age) else case.age,
             relative_path="",
             missing=(),
+            dicom_files=(),
         )
 
     def text(self, text: str) -> str:
