@@ -166,7 +166,7 @@ def find_variants() -> list[str]:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--small", action="store_true", help="a quick look")
     parser.add_argument(
         "--rounds", type=int, help="instead of 5, or 1 with --small"
     )

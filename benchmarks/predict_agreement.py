@@ -44,8 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--input", required=True)
-    parser.add_argument("--model", required=True)
+    parser.add_argument(
+        "--input", required=True, help="scans, as wmh-predict takes them"
+    )
+    parser.add_argument("--model", required=True, help="work or model folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folders = {

@@ -48,9 +48,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--scans", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--scans", type=int, default=8, help="in the folder")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="to take the median of"
+    )
+    parser.add_argument(
+        "--engine", default="auto", help="as wmh-predict takes it"
+    )
     parser.add_argument("--small", action="store_true", help="a quick look")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

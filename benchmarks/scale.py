@@ -74,18 +74,28 @@ def _parse() -> argparse.Namespace:
         "--output", default="scale.json", help="file of the results"
     )
     parser.add_argument(
-        "--sizes", type=_numbers, default=(10, 100, 1000), help="of small ones"
+        "--sizes",
+        type=_numbers,
+        default=(10, 100, 1000),
+        help="numbers of small volumes",
     )
-    parser.add_argument("--side", type=int, default=64, help="of small ones")
-    parser.add_argument("--slices", type=int, default=20, help="of small ones")
     parser.add_argument(
-        "--filters", type=_numbers, default=(8, 16), help="for small ones"
+        "--side", type=int, default=64, help="of a small volume, in voxels"
+    )
+    parser.add_argument(
+        "--slices", type=int, default=20, help="of a small volume"
+    )
+    parser.add_argument(
+        "--filters",
+        type=_numbers,
+        default=(8, 16),
+        help="of the network for them",
     )
     parser.add_argument(
         "--design_sizes",
         type=_numbers,
         default=(7,),
-        help="volumes of 512 x 512 x 30; empty for none",
+        help="numbers of volumes of 512 x 512 x 30; empty for none",
     )
     parser.add_argument(
         "--steps",
@@ -97,7 +107,10 @@ def _parse() -> argparse.Namespace:
         "--backend", default="tensorflow", help="of the training"
     )
     parser.add_argument(
-        "--forecast", type=_numbers, default=(1156, 100_000), help="volumes"
+        "--forecast",
+        type=_numbers,
+        default=(1156, 100_000),
+        help="for so many volumes",
     )
     parser.add_argument("--scratch", help="folder for what is written")
     # What the program starts itself with: folder, number, x, y, z.

@@ -111,8 +111,12 @@ class TrainingConfig:
         "the mean of neighbouring slices, as thick ones would look.",
         highest=1,
     )
-    thick_from_mm: float = flag(5.0, "Thickness of those at least.")
-    thick_to_mm: float = flag(8.0, "Thickness of those at most.")
+    thick_from_mm: float = flag(
+        5.0, "--thick_slices: smallest thickness that is made."
+    )
+    thick_to_mm: float = flag(
+        8.0, "--thick_slices: largest thickness that is made."
+    )
 
     epochs: int = flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = flag(
@@ -130,7 +134,7 @@ class TrainingConfig:
         "(Abraham and Khan 2019). val_loss is the cross-entropy in any case.",
         choices=LOSSES,
     )
-    learning_rate: float = flag(3e-4, "Of Adam, at the start.")
+    learning_rate: float = flag(3e-4, "Learning rate of Adam at the start.")
     plateau_epochs: int = flag(
         30,
         "Reduce the learning rate after so many epochs in which the "
@@ -190,7 +194,8 @@ class TrainingConfig:
     )
     noise_std: float = flag(
         0.05,
-        "Standard deviation of Gaussian noise, in those of the volume.",
+        "Standard deviation of added Gaussian noise; that of a z-scored volume "
+        "is 1.",
     )
     gamma: float = flag(
         0.0,
@@ -232,7 +237,9 @@ class TrainingConfig:
         highest=1,
     )
     min_lesion_mm3: float = flag(
-        0.0, "Predicted lesions below this are removed; stored likewise."
+        0.0,
+        "Predicted lesions below this are removed, in mm³; stored with the "
+        "model.",
     )
     backend: str = flag(
         "jax",
