@@ -102,27 +102,27 @@ list() { config "range $1}}{{println .}}{{end" | sed '/^$/d'; }
 # Runs a command in the container as the image would, but for the user.
 inside() {
   unshare --net buildah run --isolation chroot --user "$user" \
-    --volume "$scratch/work:/work" "$container" -- "$@"
+    --volume "$scratch/study:/study" "$container" -- "$@"
 }
 
 # The same with a root file system that is read-only, and /tmp of its own.
 inside_read_only() {
   local root environment
   root=$(buildah mount "$container")
-  mkdir -p "$root/work"
+  mkdir -p "$root/study"
   mapfile -t environment < <(list .Docker.Config.Env)
   # shellcheck disable=SC2016
   unshare --net --mount sh -ec '
     root=$1; work=$2; user=$3; shift 3
     mount --bind "$root" "$root"
-    mount --bind "$work" "$root/work"
+    mount --bind "$work" "$root/study"
     mount -t tmpfs tmpfs "$root/tmp"
     mount -t proc proc "$root/proc"
     mount --bind /dev "$root/dev"
     mount --bind /sys "$root/sys"
     mount -o remount,bind,ro "$root"
     exec chroot --userspec="$user" "$root" env -i "$@"
-  ' - "$root" "$scratch/work" "$user" "${environment[@]}" "$@"
+  ' - "$root" "$scratch/study" "$user" "${environment[@]}" "$@"
 }
 
 # Fails unless a command ends with a code: expect 2 inside wmh-predict
@@ -151,44 +151,44 @@ check_config() {
 }
 
 demo() {
-  inside python -m data_prep.make_phantoms --output_dir=/work/heads \
+  inside python -m data_prep.make_phantoms --output_dir=/study/heads \
     --num_subjects=24
-  inside wmh-entrypoint wmh-prepare --input=/work/heads/cohort \
-    --data_dir=/work/data --side=96 --fractions=0.6,0.15,0.25
-  inside wmh-entrypoint wmh-train --flagfile=demo.cfg --data_dir=/work/data \
-    --workdir=/work/run
-  inside wmh-entrypoint wmh-evaluate --data_dir=/work/data --split=test \
-    --model=/work/run --output_dir=/work/evaluation
-  inside wmh-entrypoint wmh-predict --input=/work/heads/new --model=/work/run \
-    --output_dir=/work/prediction
-  inside wmh-entrypoint wmh-report --evaluations=/work/evaluation --names=unet \
-    --data_dir=/work/data --output_dir=/work/report
-  find "$scratch/work/prediction" -name '*_mask.nii.gz' | grep . ||
+  inside wmh-entrypoint wmh-prepare --input=/study/heads/cohort \
+    --data_dir=/study/data --side=96 --fractions=0.6,0.15,0.25
+  inside wmh-entrypoint wmh-train --flagfile=demo.cfg --data_dir=/study/data \
+    --workdir=/study/run
+  inside wmh-entrypoint wmh-evaluate --data_dir=/study/data --split=test \
+    --model=/study/run --output_dir=/study/evaluation
+  inside wmh-entrypoint wmh-predict --input=/study/heads/new \
+    --model=/study/run --output_dir=/study/prediction
+  inside wmh-entrypoint wmh-report --evaluations=/study/evaluation \
+    --names=unet --data_dir=/study/data --output_dir=/study/report
+  find "$scratch/study/prediction" -name '*_mask.nii.gz' | grep . ||
     fail "no mask"
-  [ -s "$scratch/work/report/report.html" ] || fail "no report"
+  [ -s "$scratch/study/report/report.html" ] || fail "no report"
 }
 
 bids_app() {
-  local app=(inside wmh-entrypoint /work/heads/cohort /work/derivative)
+  local app=(inside wmh-entrypoint /study/heads/cohort /study/derivative)
   local labels=()
-  for folder in "$scratch"/work/heads/cohort/sub-*; do
+  for folder in "$scratch"/study/heads/cohort/sub-*; do
     labels+=("${folder##*/sub-}")
   done
   expect 2 "${app[@]}" participant
-  expect 1 "${app[@]}" group --model=/work/run
+  expect 1 "${app[@]}" group --model=/study/run
   # Two at once, into one folder.
-  "${app[@]}" participant --model=/work/run \
+  "${app[@]}" participant --model=/study/run \
     --participant_label "${labels[@]::2}" &
-  expect 0 "${app[@]}" participant --model=/work/run \
+  expect 0 "${app[@]}" participant --model=/study/run \
     --participant_label "${labels[@]:2:2}"
   wait $!
   expect 1 "${app[@]}" group
   expect 0 "${app[@]}" group --participant_label "${labels[@]::4}"
-  expect 0 inside_read_only wmh-entrypoint /work/heads/cohort /work/derivative \
-    participant --model=/work/run
-  expect 0 inside_read_only wmh-entrypoint /work/heads/cohort /work/derivative \
-    group
-  [ "$(grep -c ',done,' "$scratch/work/derivative/volumes.csv")" = \
+  expect 0 inside_read_only wmh-entrypoint /study/heads/cohort \
+    /study/derivative participant --model=/study/run
+  expect 0 inside_read_only wmh-entrypoint /study/heads/cohort \
+    /study/derivative group
+  [ "$(grep -c ',done,' "$scratch/study/derivative/volumes.csv")" = \
     "${#labels[@]}" ] || fail "volumes.csv lacks participants"
 }
 
@@ -199,7 +199,7 @@ check_written() {
   written=$(find "$root" -xdev -newer "$scratch/start" -type f \
     -not -path "$root/tmp/*" -not -path "$root/run/*" -not -path "$root/etc/*")
   [ -z "$written" ] || fail "written outside of /tmp: $written"
-  written=$(find "$scratch/work" -not -user "${user%:*}")
+  written=$(find "$scratch/study" -not -user "${user%:*}")
   [ -z "$written" ] || fail "output of another owner: $written"
 }
 
@@ -219,8 +219,8 @@ find_pip_options
 say "Build of $image from $base"
 build
 container=$(buildah from --pull-never "$image")
-mkdir "$scratch/work"
-chown "$user" "$scratch/work"
+mkdir "$scratch/study"
+chown "$user" "$scratch/study"
 touch "$scratch/start"
 say "Configuration and health"
 check_config

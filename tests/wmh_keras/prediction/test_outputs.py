@@ -93,7 +93,7 @@ def test_nothing_leaves_the_output_folder(relative):
 def test_converted_images_are_kept_with_their_results():
     converted = Case(
         subject_id="p",
-        images=(("flair", "/tmp/x/p_FLAIR.nii"),),
+        images=(("flair", "/elsewhere/p_FLAIR.nii"),),
         relative_path="p/p_FLAIR.nii.gz",
     )
     jobs = plan_jobs(
