@@ -160,7 +160,16 @@ def test_the_parts_of_a_patch_batch_are_the_batch(
 
     def make(share):
         return PatchStream(
-            store, records, size, 6, 3, 0.5, 0.25, ALL, share, augment_on
+            store,
+            records,
+            size,
+            6,
+            3,
+            0.5,
+            0.25,
+            ALL,
+            share=share,
+            augment_on=augment_on,
         )
 
     assert_parts_are_the_whole(make, 6, 3)
