@@ -30,7 +30,8 @@ from wmh_keras.evaluation.read_results import read_evaluation
 from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
-from wmh_keras.training.config import TrainingConfig, differences
+from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.config_changes import differences
 
 _DECIDED = (
     "data_dir",

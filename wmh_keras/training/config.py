@@ -2,39 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from data_prep.errors import UsageError
 from wmh_keras.distribution import BACKENDS
+from wmh_keras.training.config_checks import check_together
 from wmh_keras.training.flag_fields import check_field, flag, format_value
 
 DTYPES = ("float32", "mixed_bfloat16")
 OTHER_PATHOLOGY = ("ignore", "background")
 AUGMENT_ON = ("host", "device")
 LOSSES = ("cross_entropy", "dice", "cross_entropy_dice", "focal_tversky")
-
-# May differ when a training goes on: how far to go, and where the files lie
-# (the fingerprint of the data tells whether they are the same, and the
-# checksum of the weights whether an initial model is).
-CHANGEABLE = (
-    "data_dir",
-    "workdir",
-    "train_subjects",
-    "validation_subjects",
-    "init_model",
-    "epochs",
-)
-# What says how patches are drawn, and means nothing for whole slices.
-_FOR_PATCHES = (
-    "lesion_patches",
-    "patch_shift",
-    "thick_slices",
-    "thick_from_mm",
-    "thick_to_mm",
-)
-# Augmentations that are there for 2-D slices and patches, on the host.
-_APPEARANCE = ("gamma", "bias_field", "blur_px")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,54 +235,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_field(field, getattr(self, field.name))
-        if self.learning_rate == 0:
-            raise UsageError("--learning_rate: expected above 0, received 0")
-        if self.validation_every > self.epochs:
-            raise UsageError(
-                f"--validation_every: expected at most the {self.epochs} "
-                f"epochs, received {self.validation_every}; the model that is "
-                "kept is chosen by validation"
-            )
-        self._check_patches()
-
-    def _check_patches(self) -> None:
-        if len(self.patch_size) not in (0, 2, 3):
-            raise UsageError(
-                "--patch_size: expected height,width or depth,height,width, "
-                f"received {format_value(self.patch_size)}"
-            )
-        if len(self.patch_size) == 3 and self.augment_on == "device":
-            raise UsageError(
-                "--augment_on: expected host for 3-D patches, which are "
-                "augmented there only, received device"
-            )
-        self._check_what_is_for_2d()
-        for field in dataclasses.fields(self):
-            is_set = getattr(self, field.name) != field.default
-            if field.name in _FOR_PATCHES and is_set and not self.patch_size:
-                raise UsageError(
-                    f"--{field.name}: expected only with --patch_size, which "
-                    "is empty: whole slices are fitted"
-                )
-
-    def _check_what_is_for_2d(self) -> None:
-        if self.thick_from_mm > self.thick_to_mm:
-            raise UsageError(
-                f"--thick_from_mm: expected at most --thick_to_mm "
-                f"({self.thick_to_mm}), received {self.thick_from_mm}"
-            )
-        if len(self.patch_size) == 3 and self.thick_slices:
-            raise UsageError(
-                "--thick_slices: expected 0 for 3-D patches, received "
-                f"{self.thick_slices}; only 2-D patches can be thickened"
-            )
-        is_plain = len(self.patch_size) != 3 and self.augment_on == "host"
-        for name in _APPEARANCE:
-            if getattr(self, name) and not is_plain:
-                raise UsageError(
-                    f"--{name}: expected 0 for 3-D patches and with "
-                    f"--augment_on=device, received {getattr(self, name)}"
-                )
+        check_together(self)
 
     def to_flags(self) -> dict[str, str]:
         """Returns flag names and the text of their values."""
@@ -323,22 +253,3 @@ def format_flagfile(config: TrainingConfig) -> str:
     """Returns a flagfile that gives this config again."""
     lines = [f"--{name}={text}" for name, text in config.to_flags().items()]
     return "\n".join(lines) + "\n"
-
-
-def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Lists the flags that keep a training from going on.
-
-    Args:
-      old: Flags the training was started with, as to_flags gives them.
-      new: Flags it is to go on with.
-
-    Returns:
-      One line a flag, with both values; empty when it may go on.
-    """
-    names = dict.fromkeys((*old, *new))
-    return [
-        f"--{name}: was {old.get(name, 'absent')!r}, "
-        f"now {new.get(name, 'absent')!r}"
-        for name in names
-        if name not in CHANGEABLE and old.get(name) != new.get(name)
-    ]

@@ -20,9 +20,9 @@ from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import checkpoint as checkpoints
 from wmh_keras.training.config import (
     TrainingConfig,
-    differences,
     format_flagfile,
 )
+from wmh_keras.training.config_changes import differences
 from wmh_keras.training.initial_model import check_unchanged
 
 FLAGS_FILE = "flags.cfg"

@@ -5,7 +5,6 @@ import pytest
 from data_prep.errors import UsageError
 from wmh_keras.training.config import (
     TrainingConfig,
-    differences,
     format_flagfile,
 )
 
@@ -65,20 +64,6 @@ def test_a_flagfile_has_every_field():
     assert "--learning_rate=0.0003" in lines
 
 
-def test_differences_name_both_values():
-    old, new = TrainingConfig(seed=1), TrainingConfig(seed=2, contrast=0.0)
-    assert differences(old.to_flags(), new.to_flags()) == [
-        "--seed: was '1', now '2'",
-        "--contrast: was '0.1', now '0.0'",
-    ]
-
-
-def test_paths_and_the_number_of_epochs_may_change():
-    old = TrainingConfig(data_dir="a", workdir="b", epochs=5)
-    new = TrainingConfig(data_dir="c", workdir="d", epochs=9)
-    assert differences(old.to_flags(), new.to_flags()) == []
-
-
 def test_how_patches_are_drawn_is_refused_for_whole_slices():
     with pytest.raises(UsageError, match="--patch_shift: expected only with"):
         TrainingConfig(patch_shift=0.5)
@@ -90,10 +75,3 @@ def test_3d_patches_are_augmented_on_the_host_alone():
     with pytest.raises(UsageError, match="--augment_on: expected host for 3-D"):
         TrainingConfig(patch_size=(4, 8, 8), augment_on="device")
     assert TrainingConfig(patch_size=(8, 8), augment_on="device").patch_size
-
-
-def test_a_flag_that_only_one_version_has_is_a_difference():
-    flags = TrainingConfig().to_flags()
-    assert differences(flags, {**flags, "shear": "1"}) == [
-        "--shear: was 'absent', now '1'"
-    ]
