@@ -10,6 +10,7 @@ import numpy as np
 from data_prep.dataset import data_folder
 from data_prep.errors import UserError
 from data_prep.preprocess_config import PreprocessConfig
+from wmh_keras.datasets.catalogue import Catalogue
 from wmh_keras.datasets.example_files import Element, ExampleFiles
 from wmh_keras.datasets.slice_index import SliceIndex
 from wmh_keras.datasets.stored_volume import StoredVolume, stored_volume_from
@@ -61,7 +62,11 @@ class PreparedData:
             self.card["preprocess"]
         )
         self.split_names: tuple[str, ...] = tuple(self.card["splits"])
-        self._records = read_records(self.data_dir, self.card)
+        self._catalogue = Catalogue(
+            self.data_dir,
+            self.split_names,
+            tuple(read_records(self.data_dir, self.card)),
+        )
         self._slices = ExampleFiles(data_dir, data_folder.SLICES, _SLICE_FIELDS)
         self._volumes = ExampleFiles(
             data_dir, data_folder.VOLUMES, _VOLUME_FIELDS
@@ -69,7 +74,7 @@ class PreparedData:
 
     def volumes(self) -> list[VolumeRecord]:
         """Returns all stored volumes, by split and then by volume_id."""
-        return list(self._records)
+        return list(self._catalogue.records)
 
     def select(
         self,
@@ -90,26 +95,7 @@ class PreparedData:
         Raises:
           UserError: an unknown split or subject, or nothing is left.
         """
-        records = self._records
-        if split is None:
-            records = [record for record in records if record.has_mask]
-        else:
-            names = self._parse_split(split)
-            records = [record for record in records if record.split in names]
-        if subjects is not None:
-            known = {record.subject_id for record in records}
-            unknown = sorted(set(subjects) - known)
-            if unknown:
-                place = f" in split {split}" if split else " with a reference"
-                raise UserError(
-                    f"{self.data_dir}: no volume{place} of "
-                    f"{len(unknown)} subjects: {', '.join(unknown[:10])}"
-                )
-            chosen = set(subjects)
-            records = [r for r in records if r.subject_id in chosen]
-        if not records:
-            raise UserError(f"{self.data_dir}: no volumes are left to use")
-        return list(records)
+        return self._catalogue.select(split, subjects)
 
     def count_slices(self, records: Sequence[VolumeRecord]) -> int:
         """Returns the number of slices of these volumes."""
@@ -165,8 +151,8 @@ class PreparedData:
         """
         import tensorflow as tf
 
-        self._check_records(records)
-        splits = self._splits_of(records)
+        self._catalogue.check(records, need_masks=True)
+        splits = self._catalogue.splits_of(records)
         dataset = self._slices.read_interleaved(splits, file_seed)
         dataset = self._keep(dataset, records)
         return dataset.apply(
@@ -186,8 +172,8 @@ class PreparedData:
           UserError: a volume without a reference, or not of this data set,
             or a damaged file.
         """
-        self._check_records(records)
-        index = self._slices.index(self._splits_of(records))
+        self._catalogue.check(records, need_masks=True)
+        index = self._slices.index(self._catalogue.splits_of(records))
         ids = [record.volume_id for record in records]
         is_wanted = index.find(ids, self.count_slices(records))
         return SliceIndex(self._slices, index, is_wanted)
@@ -229,7 +215,7 @@ class PreparedData:
         channels = stored if channels is None else channels
         self.check_channels(channels)
         places = [stored.index(role) for role in channels]
-        self._check_records(records, need_masks=False)
+        self._catalogue.check(records, need_masks=False)
         wanted = {record.volume_id: record for record in records}
         dataset = self._encoded_volumes(records).map(
             self._volumes.decode,
@@ -267,52 +253,14 @@ class PreparedData:
                 f"--channels={','.join(channels)}"
             )
 
-    def _parse_split(self, split: str) -> set[str]:
-        names = {name.strip() for name in split.split("+")}
-        unknown = sorted(names - set(self.split_names))
-        if unknown:
-            raise UserError(
-                f"{self.data_dir}: expected a split of "
-                f"{', '.join(self.split_names)} (joined by +), received "
-                f"{', '.join(map(repr, unknown))}"
-            )
-        return names
-
-    def _check_records(
-        self, records: Sequence[VolumeRecord], need_masks: bool = True
-    ) -> None:
-        if not records:
-            raise UserError(f"{self.data_dir}: no volumes chosen")
-        foreign = set(records) - set(self._records)
-        if foreign:
-            raise UserError(
-                f"{self.data_dir}: not a volume of this data set: "
-                f"{min(record.volume_id for record in foreign)}"
-            )
-        bare = [r.volume_id for r in records if not r.has_mask]
-        if need_masks and bare:
-            raise UserError(
-                f"{self.data_dir}: {bare[0]} has no reference, so its slices "
-                f"cannot be used for training"
-            )
-
-    def _splits_of(self, records: Sequence[VolumeRecord]) -> list[str]:
-        needed = {record.split for record in records}
-        return [split for split in self.split_names if split in needed]
-
-    def _are_whole_splits(self, records: Sequence[VolumeRecord]) -> bool:
-        splits = self._splits_of(records)
-        stored = [r for r in self._records if r.split in splits]
-        return set(stored) == set(records)
-
     def _encoded_volumes(
         self, records: Sequence[VolumeRecord]
     ) -> "tf.data.Dataset":
         """Returns the volumes undecoded; reads no others."""
         import tensorflow as tf
 
-        splits = self._splits_of(records)
-        if self._are_whole_splits(records):
+        splits = self._catalogue.splits_of(records)
+        if self._catalogue.are_whole_splits(records):
             return self._volumes.read_in_order(splits)
         index = self._volumes.index(splits)
         ids = [record.volume_id for record in records]
@@ -326,7 +274,7 @@ class PreparedData:
         """Leaves out the volumes that are not wanted, before decoding."""
         import tensorflow as tf
 
-        if self._are_whole_splits(records):
+        if self._catalogue.are_whole_splits(records):
             return dataset
         wanted = tf.constant(sorted(record.volume_id for record in records))
         return dataset.filter(
