@@ -28,6 +28,7 @@ from wmh_keras.inference.inference_flags import (
     threshold_from,
 )
 from wmh_keras.prediction.bids_arguments import labels_from, to_flags
+from wmh_keras.prediction.output_flags import define_result_flags
 
 if TYPE_CHECKING:
     from wmh_keras.prediction.bids_selection import Selection
@@ -69,11 +70,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **common,
     )
     define_inference_flags(flag_values)
-    minimum = "Smaller lesions are removed, in mm³; by default the models'."
-    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
-    flags.DEFINE_boolean(
-        "overwrite", False, "Do all again, replace what is there.", **common
-    )
+    define_result_flags(flag_values)
     flags.DEFINE_boolean(
         "skip_bids_validator",
         False,

@@ -23,17 +23,16 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep.flag_groups import (
-    define_image_flag,
-    define_input_flags,
-    images_from,
-)
+from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import (
     define_threshold_flag,
     threshold_from,
 )
-from wmh_keras.prediction.output_flags import define_output_flags
+from wmh_keras.prediction.output_flags import (
+    define_output_flags,
+    scans_from,
+)
 from wmh_keras.serving.client.client_flags import (
     connection_from,
     define_connection_flags,
@@ -59,19 +58,11 @@ def main(flag_values: flags.FlagValues) -> int:
     require(flag_values, "server", "input", "output_dir")
     connection = connection_from(flag_values)
     threshold = threshold_from(flag_values)
-    from wmh_keras.prediction.planning import Scans
     from wmh_keras.serving.client.request import Request, plan, predict
     from wmh_keras.serving.client.retries import RetryPolicy
 
     request = Request(
-        scans=Scans(
-            input_path=Path(flag_values.input).expanduser(),
-            output_dir=Path(flag_values.output_dir).expanduser(),
-            series=flag_values.series,
-            overwrite=flag_values.overwrite,
-            images=images_from(flag_values),
-            dicom_seg=flag_values.dicom_seg,
-        ),
+        scans=scans_from(flag_values),
         connection=connection,
         model_name=flag_values.model_name,
         model_version=flag_values.model_version,

@@ -29,17 +29,16 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep.flag_groups import (
-    define_image_flag,
-    define_input_flags,
-    images_from,
-)
+from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import (
     define_inference_flags,
     threshold_from,
 )
-from wmh_keras.prediction.output_flags import define_output_flags
+from wmh_keras.prediction.output_flags import (
+    define_output_flags,
+    scans_from,
+)
 
 _MAX_LISTED = 20
 
@@ -56,18 +55,10 @@ def main(flag_values: flags.FlagValues) -> int:
     """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "input", "model", "output_dir")
     threshold = threshold_from(flag_values)
-    from wmh_keras.prediction.planning import Scans
     from wmh_keras.prediction.request import Request, plan, predict
 
     request = Request(
-        scans=Scans(
-            input_path=Path(flag_values.input).expanduser(),
-            output_dir=Path(flag_values.output_dir).expanduser(),
-            series=flag_values.series,
-            overwrite=flag_values.overwrite,
-            images=images_from(flag_values),
-            dicom_seg=flag_values.dicom_seg,
-        ),
+        scans=scans_from(flag_values),
         model_paths=tuple(
             Path(path).expanduser() for path in flag_values.model
         ),

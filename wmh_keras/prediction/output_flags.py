@@ -1,19 +1,26 @@
 """The flags of programs that write predictions."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from absl import flags
+
+from data_prep.flag_groups import images_from
+
+if TYPE_CHECKING:
+    from wmh_keras.prediction.planning import Scans
 
 
 def define_output_flags(flag_values: flags.FlagValues) -> None:
     """Defines where results go, and which are wanted.
 
-    --output_dir, --min_lesion_mm3, --dicom_seg, --overwrite and --dry_run.
+    --output_dir, --dicom_seg, --dry_run and those of `define_result_flags`.
     """
     common = {"flag_values": flag_values}
     flags.DEFINE_string(
         "output_dir", None, "Where the results go; made if need be.", **common
     )
-    minimum = "Smaller lesions are removed, in mm³; by default the models'."
-    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
+    define_result_flags(flag_values)
     flags.DEFINE_boolean(
         "dicom_seg",
         False,
@@ -24,8 +31,33 @@ def define_output_flags(flag_values: flags.FlagValues) -> None:
         **common,
     )
     flags.DEFINE_boolean(
+        "dry_run", False, "Show what would be done and stop.", **common
+    )
+
+
+def define_result_flags(flag_values: flags.FlagValues) -> None:
+    """Defines --min_lesion_mm3 and --overwrite."""
+    common = {"flag_values": flag_values}
+    minimum = "Smaller lesions are removed, in mm³; by default the models'."
+    flags.DEFINE_float("min_lesion_mm3", None, minimum, lower_bound=0, **common)
+    flags.DEFINE_boolean(
         "overwrite", False, "Do all again, replace what is there.", **common
     )
-    flags.DEFINE_boolean(
-        "dry_run", False, "Show what would be done and stop.", **common
+
+
+def scans_from(flag_values: flags.FlagValues) -> "Scans":
+    """Returns what is to be segmented, and where to.
+
+    By these flags and those of `flag_groups` that say what the input is.
+    """
+    # What reads images takes a while to import; --help does without.
+    from wmh_keras.prediction.planning import Scans
+
+    return Scans(
+        input_path=Path(flag_values.input).expanduser(),
+        output_dir=Path(flag_values.output_dir).expanduser(),
+        series=flag_values.series,
+        overwrite=flag_values.overwrite,
+        images=images_from(flag_values),
+        dicom_seg=flag_values.dicom_seg,
     )
