@@ -128,7 +128,7 @@ def _versions(task: Task) -> dict[str, str]:
 
 def _augmentation(config: Any) -> Any:  # noqa: ANN401
     """All seven, as the paper's recipe has them."""
-    from wmh_keras.training.augmentation import AugmentationConfig
+    from wmh_keras.training.augmentation_config import AugmentationConfig
 
     return AugmentationConfig(
         vertical_flip=config.vertical_flip,

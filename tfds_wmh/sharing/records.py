@@ -1,6 +1,5 @@
 """Reads every record of a config, and keeps what can be said of each volume."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import logging
 
 from data_prep.dataset import data_folder
 from data_prep.program import progress
+from data_prep.quiet_log import quiet_log
 from tfds_wmh.sharing.layout import open_config, record_files
 
 _LABELS = (0, 1, 2)
@@ -155,7 +154,7 @@ def _examples(
             name = path.relative_to(folder).as_posix()
             count = 0
             try:
-                with _without_log():
+                with quiet_log():
                     records = tf.data.TFRecordDataset(str(path)).map(
                         info.features.deserialize_example,
                         num_parallel_calls=tf.data.AUTOTUNE,
@@ -174,17 +173,6 @@ def _examples(
                     problems.append(
                         f"{name}: expected {expected} records, found {count}"
                     )
-
-
-@contextlib.contextmanager
-def _without_log() -> Iterator[None]:
-    """TFDS warns of its own deprecated property."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _texts_of(example: Mapping[str, Any]) -> dict[str, str]:

@@ -4,17 +4,15 @@ Parsing and decoding are apart, so that examples can be chosen and shuffled
 while their arrays are still compressed.
 """
 
-import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import logging
-
 from data_prep.dataset import data_folder
 from data_prep.errors import UserError
+from data_prep.quiet_log import quiet_log
 from wmh_keras.datasets.record_index import RecordIndex, index_records
 
 if TYPE_CHECKING:
@@ -198,7 +196,7 @@ class ExampleFiles:
 
     def decode(self, element: Element) -> Element:
         """Turns the stored image and mask of a parsed example into arrays."""
-        with _without_log():  # TFDS warns of its own deprecated property.
+        with quiet_log():
             arrays = {
                 name: self._features[name].decode_example(element[name])
                 for name in _ARRAYS
@@ -229,13 +227,3 @@ def _interleave(
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-
-
-@contextlib.contextmanager
-def _without_log() -> Iterator[None]:
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -19,9 +19,7 @@ from wmh_keras.training.augmentation import (
     random_matrices,
     rim_median,
 )
-from wmh_keras.training.augmentation_config import (
-    AugmentationConfig,
-)
+from wmh_keras.training.augmentation_config import AugmentationConfig
 
 
 def augment_3d(

@@ -10,7 +10,7 @@ from wmh_keras.training.assembly import (
     describe,
     network_arguments,
 )
-from wmh_keras.training.augmentation import AugmentationConfig
+from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
 
