@@ -47,7 +47,7 @@ NAME = "wmh-compare"
 def main(flag_values: flags.FlagValues) -> int:
     """Compares; 0 where every recipe was trained, evaluated and reported."""
     request = compare_flags.request_from(flag_values)
-    from wmh_keras.comparison.plan import make_plan
+    from wmh_keras.comparison.planning import make_plan
     from wmh_keras.comparison.run import compare
 
     if flag_values.dry_run:

@@ -7,12 +7,8 @@ from collections.abc import Sequence
 from data_prep.files import locked_folder, remove_temporaries
 from wmh_keras.comparison.child import run_child
 from wmh_keras.comparison.fold_lists import check_lists, write_lists
-from wmh_keras.comparison.plan import (
-    Plan,
-    RecipePlan,
-    check_begun,
-    make_plan,
-)
+from wmh_keras.comparison.plan import Plan, RecipePlan, check_begun
+from wmh_keras.comparison.planning import make_plan
 from wmh_keras.comparison.request import ComparisonRequest, Places
 from wmh_keras.comparison.results_table import (
     FoldRow,

@@ -15,7 +15,7 @@ from data_prep.files import read_csv, write_json
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras import compare as program
 from wmh_keras.comparison import child, results_table
-from wmh_keras.comparison.plan import make_plan
+from wmh_keras.comparison.planning import make_plan
 from wmh_keras.comparison.request import (
     ComparisonRequest,
     CrossValidation,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.errors import UserError
-from wmh_keras.comparison.plan import make_plan
+from wmh_keras.comparison.planning import make_plan
 from wmh_keras.comparison.request import ComparisonRequest, CrossValidation
 
 
