@@ -11,7 +11,6 @@ from wmh_keras.inference.ensemble import (
     MaskSettings,
     as_ensemble,
     common_settings,
-    count_members,
     ensemble_identity,
 )
 from wmh_keras.model_info import ModelInfo
@@ -75,11 +74,6 @@ class ExportPlan:
     version: int
     identity: str
     licence: str | None = None
-
-    @property
-    def num_networks(self) -> int:
-        """The networks whose probabilities are averaged."""
-        return count_members(self.infos)
 
     def model_name(self, format_name: str) -> str:
         """Names the folder of a format, and so the model."""
