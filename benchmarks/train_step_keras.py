@@ -126,32 +126,19 @@ def _versions(task: Task) -> dict[str, str]:
     return versions | {"tensorflow": tf.__version__}
 
 
-def _augmentation(config: Any) -> Any:  # noqa: ANN401
-    """All seven, as the paper's recipe has them."""
-    from wmh_keras.training.augmentation_config import AugmentationConfig
-
-    return AugmentationConfig(
-        vertical_flip=config.vertical_flip,
-        horizontal_flip=config.horizontal_flip,
-        rotation_degrees=config.rotation_degrees,
-        contrast=config.contrast,
-        scaling=config.scaling,
-        translation=config.translation,
-        noise_std=config.noise_std,
-        probability=config.augmentation_probability,
-    )
-
-
 def _device_augmentation(task: Task, config: Any) -> Any:  # noqa: ANN401
+    from wmh_keras.training.assembly import augmentation_of
     from wmh_keras.training.device_augmentation import DeviceAugmentation
 
-    return DeviceAugmentation(_augmentation(config), (task.side, task.side))
+    augmentation = augmentation_of(config, "zero")
+    return DeviceAugmentation(augmentation, (task.side, task.side))
 
 
 def _batches(task: Task, config: Any) -> Any:  # noqa: ANN401
     """The stream of a training, its records already decoded."""
     import tensorflow as tf
 
+    from wmh_keras.training.assembly import augmentation_of
     from wmh_keras.training.augmentation import augment
     from wmh_keras.training.device_augmentation import draw_changes
 
@@ -160,7 +147,7 @@ def _batches(task: Task, config: Any) -> Any:  # noqa: ANN401
         if task.augment_on != "none":
             image = tf.cast(image, tf.float16)
             mask = tf.cast(mask, tf.uint8)[..., 0]
-    augmentation = _augmentation(config)
+    augmentation = augmentation_of(config, "zero")
 
     def change(number: tf.Tensor) -> Any:  # noqa: ANN401
         seed = tf.stack([tf.constant(0, tf.int64), number])

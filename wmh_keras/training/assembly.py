@@ -57,20 +57,7 @@ def training_stream(
     Raises:
       UserError: No room for the volumes.
     """
-    augmentation = AugmentationConfig(
-        vertical_flip=config.vertical_flip,
-        horizontal_flip=config.horizontal_flip,
-        rotation_degrees=config.rotation_degrees,
-        contrast=config.contrast,
-        scaling=config.scaling,
-        translation=config.translation,
-        noise_std=config.noise_std,
-        probability=config.augmentation_probability,
-        padding=data.preprocess_config.padding,
-        gamma=config.gamma,
-        bias_field=config.bias_field,
-        blur_px=config.blur_px,
-    )
+    augmentation = augmentation_of(config, data.preprocess_config.padding)
     share = share_of(config.global_batch_size, group)
     if not config.patch_size:
         return TrainingStream(
@@ -102,6 +89,29 @@ def training_stream(
         ),
         share=share,
         augment_on=config.augment_on,
+    )
+
+
+def augmentation_of(config: TrainingConfig, padding: str) -> AugmentationConfig:
+    """Returns what a training changes at random in its slices.
+
+    Args:
+      config: The training.
+      padding: Padding rule of the prepared slices.
+    """
+    return AugmentationConfig(
+        vertical_flip=config.vertical_flip,
+        horizontal_flip=config.horizontal_flip,
+        rotation_degrees=config.rotation_degrees,
+        contrast=config.contrast,
+        scaling=config.scaling,
+        translation=config.translation,
+        noise_std=config.noise_std,
+        probability=config.augmentation_probability,
+        padding=padding,
+        gamma=config.gamma,
+        bias_field=config.bias_field,
+        blur_px=config.blur_px,
     )
 
 
