@@ -127,8 +127,8 @@ def _versions(task: Task) -> dict[str, str]:
 
 
 def _device_augmentation(task: Task, config: Any) -> Any:  # noqa: ANN401
-    from wmh_keras.training.assembly import augmentation_of
     from wmh_keras.training.device_augmentation import DeviceAugmentation
+    from wmh_keras.training.streams import augmentation_of
 
     augmentation = augmentation_of(config, "zero")
     return DeviceAugmentation(augmentation, (task.side, task.side))
@@ -138,9 +138,9 @@ def _batches(task: Task, config: Any) -> Any:  # noqa: ANN401
     """The stream of a training, its records already decoded."""
     import tensorflow as tf
 
-    from wmh_keras.training.assembly import augmentation_of
     from wmh_keras.training.augmentation import augment
     from wmh_keras.training.device_augmentation import draw_changes
+    from wmh_keras.training.streams import augmentation_of
 
     with tf.device("CPU:0"):
         image, mask = (tf.constant(array) for array in make_batch(task))

@@ -23,6 +23,7 @@ from wmh_keras.training.device_idle import DeviceIdle, UnreadLogs
 from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
+from wmh_keras.training.streams import Stream, training_stream
 from wmh_keras.training.subjects import choose_records, data_fingerprint
 from wmh_keras.training.validation import THRESHOLD, VolumeValidation
 from wmh_keras.training.workdir import locked, open_workdir_together
@@ -100,9 +101,7 @@ def train(
             earlier = initial_model.read_initial_model(config, info)
             initial_model.take_over_weights(model, earlier)
             info = initial_model.with_origin(info, earlier)
-        stream = assembly.training_stream(
-            data, training, config, fingerprint, group
-        )
+        stream = training_stream(data, training, config, fingerprint, group)
         run = _Run(config, group, data, stream, fingerprint, info, checkpoint)
         description = assembly.describe(
             model, data, devices, stream, validation
@@ -128,7 +127,7 @@ class _Run:
         config: TrainingConfig,
         group: ProcessGroup,
         data: PreparedData,
-        stream: assembly.Stream,
+        stream: Stream,
         fingerprint: str,
         info: ModelInfo,
         checkpoint: Checkpoint | None,

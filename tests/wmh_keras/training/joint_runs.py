@@ -24,6 +24,7 @@ def descend(config, group):
     from wmh_keras.datasets import open_prepared_data
     from wmh_keras.training import assembly
     from wmh_keras.training.losses import make_loss
+    from wmh_keras.training.streams import training_stream
 
     distribution.set_up_devices(group)
     data = open_prepared_data(config.data_dir)
@@ -32,9 +33,7 @@ def descend(config, group):
         config, assembly.network_arguments(data, config)
     )
     model.compile(keras.optimizers.SGD(0.1), make_loss(config.loss, "ignore"))
-    stream = assembly.training_stream(
-        data, data.select("train"), config, "", group
-    )
+    stream = training_stream(data, data.select("train"), config, "", group)
     history = model.fit(
         stream.batches(0, STEPS),
         epochs=STEPS,
