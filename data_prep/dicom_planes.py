@@ -27,6 +27,15 @@ _NEEDED = (
     "Rows",
     "Columns",
 )
+_UIDS = tuple(name for name in _NEEDED if name.endswith("UID"))
+# How many numbers an attribute holds.
+_COUNTS = {
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+    "Rows": 1,
+    "Columns": 1,
+}
 _SAME = ("SeriesInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
 # DICOM's x goes to the left and y to the back, NIfTI's to the right and front.
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -132,10 +141,10 @@ def _read(file: str) -> Any:  # noqa: ANN401  (pydicom.Dataset)
 
 
 def _check_header(header: Any, file: str) -> None:  # noqa: ANN401
-    if int(header.get("NumberOfFrames") or 1) > 1:
+    if (frames := header.get("NumberOfFrames") or 1) != 1:
         raise UserError(
             f"{file}: expected one slice a file, received a multi-frame "
-            "(enhanced) file, which is not supported yet"
+            f"(enhanced) file of {frames}, which is not supported yet"
         )
     if header.get("SOPClassUID") != MR_IMAGE:
         raise UserError(
@@ -145,6 +154,23 @@ def _check_header(header: Any, file: str) -> None:  # noqa: ANN401
     missing = [name for name in _NEEDED if not header.get(name)]
     if missing:
         raise UserError(f"{file}: has no {', '.join(missing)}")
+    wrong = [name for name in _UIDS if not isinstance(header[name].value, str)]
+    wrong += [
+        name
+        for name, count in _COUNTS.items()
+        if not _are_numbers(header[name].value, count)
+    ]
+    if wrong:
+        values = (f"{name} {header[name].value!r}" for name in wrong)
+        raise UserError(f"{file}: damaged, it has {', '.join(values)}")
+
+
+def _are_numbers(value: Any, count: int) -> bool:  # noqa: ANN401
+    try:
+        numbers = np.array(value, float)
+    except (TypeError, ValueError):
+        return False
+    return numbers.size == count and bool(np.isfinite(numbers).all())
 
 
 def _voxels_of(

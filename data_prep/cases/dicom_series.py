@@ -198,12 +198,17 @@ def _series_of(study: str, found: list[tuple[Path, Any]]) -> DicomSeries:
         study=study,
         number="" if number is None else str(number),
         description=str(description or "").strip(),
-        num_slices=sum(
-            int(header.get("NumberOfFrames") or 1) for _, header in found
-        ),
+        num_slices=sum(_num_frames(header) for _, header in found),
         inversion_time_ms=_time_of(header, "InversionTime"),
         echo_time_ms=_time_of(header, "EchoTime"),
     )
+
+
+def _num_frames(header: Any) -> int:  # noqa: ANN401
+    try:
+        return int(header.get("NumberOfFrames") or 1)
+    except (TypeError, ValueError):
+        return 1  # damaged; dcm2niix will say what it makes of the file
 
 
 def _time_of(header: Any, name: str) -> float | None:  # noqa: ANN401

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.cases import find_images
+from data_prep.cases.dicom_series import list_series
 from data_prep.dicom_planes import mask_on_planes, read_planes
 from data_prep.dicom_seg import (
     SegAlgorithm,
@@ -287,6 +288,37 @@ def test_what_cannot_be_is_refused(made, values, message):
     for path in paths[:1] if "PatientSex" in values else paths[3:4]:
         rewrite(path, **values)
     assert message in refused(paths, mask, target)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ImageOrientationPatient", b"1\\0\\0\\0\\1 "),
+        ("ImageOrientationPatient", b"1\\0\\0\\a\\1\\0 "),
+        ("ImagePositionPatient", b"1\\0 "),
+        ("ImagePositionPatient", b"nan\\0\\3 "),
+        ("PixelSpacing", b"0.8 "),
+        ("SOPInstanceUID", b"1.2.3\\1.4 "),
+        ("NumberOfFrames", b"abc "),
+        ("NumberOfFrames", b"1\\1 "),
+    ],
+)
+def test_damaged_attributes_are_named(made, name, text):
+    paths, mask, target = made()
+    dataset = pydicom.dcmread(paths[3])
+    tag = pydicom.datadict.tag_for_keyword(name)
+    vr = pydicom.datadict.dictionary_VR(tag)
+    dataset[name] = pydicom.dataelem.RawDataElement(
+        pydicom.tag.Tag(tag), vr, len(text), text, 0, False, True
+    )
+    dataset.save_as(paths[3])
+    message = refused(paths, mask, target)
+    assert "IM0003: " in message
+    assert name in message or "multi-frame" in message
+    # Nor does it keep the series from being listed.
+    (series,) = list_series(paths)
+    assert series.num_slices == SLICES
 
 
 def test_another_number_of_slices_is_refused(made):

@@ -8,7 +8,7 @@ Names and places in free text it cannot see: a person has to look.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from data_prep.cases.case import volume_id
@@ -38,12 +38,14 @@ _DATES = (
     # Two digits each, lest a version such as 5.3.1 count as one.
     r"(?<![\d.])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.\d\d(?![\d.])",
     rf"(?<!\d){_DAY}[ .-]*{_MONTH_NAME}[ .,-]*(?:{_YEAR})(?!\d)",
+    rf"(?<![a-z]){_MONTH_NAME}[ .,-]*{_YEAR}(?!\d)",
     rf"(?<![a-z]){_MONTH_NAME}[ .-]*{_DAY}[ .,-]+(?:{_YEAR})(?!\d)",
 )
+A_PATH = "a path"
 _KINDS = {
     "a date": re.compile("|".join(_DATES), re.IGNORECASE),
-    "a path": re.compile(
-        r"(?<![\w:/.…])~?/(?:[^\s/]+/)+[^\s/]*|\b[A-Za-z]:\\\S+|\\\\\w\S*|"
+    A_PATH: re.compile(
+        r"(?<![\w/.…])~?/(?!/)(?:[^\s/]+/)+[^\s/]*|\b[A-Za-z]:\\\S+|\\\\\w\S*|"
         r"file://\S*"
     ),
     "a file's name": re.compile(r"\S+\.(?:nii|dcm|mgz|mgh|img)\b\S*", re.I),
@@ -91,7 +93,10 @@ def find_in_text(text: str) -> Iterator[tuple[str, str]]:
 
 
 def find_in_fields(
-    place: str, fields: Iterable[tuple[str, str]], way_out: str = _CORRECT
+    place: str,
+    fields: Iterable[tuple[str, str]],
+    way_out: str = _CORRECT,
+    kinds: Container[str] = (),
 ) -> Iterator[Finding]:
     """Yields what free texts hold.
 
@@ -99,9 +104,12 @@ def find_in_fields(
       place: where they are.
       fields: (field, text).
       way_out: for the message.
+      kinds: what to look for; by default everything.
     """
     for field, text in fields:
         for kind, part in find_in_text(text):
+            if kinds and kind not in kinds:
+                continue
             shown = text if len(text) <= 60 else part
             yield Finding(place, field, shown, f"holds {kind}", way_out)
 

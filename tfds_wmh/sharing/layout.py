@@ -132,6 +132,11 @@ def read_share(folder: Path) -> dict[str, Any]:
         for name, kind in _SHARE_FIELDS.items()
         if not isinstance(share.get(name), kind)
     ]
+    parts = share.get("merged_from", [])
+    if not isinstance(parts, list) or not all(
+        isinstance(part, dict) for part in parts
+    ):
+        wrong.append("merged_from")
     if wrong:
         raise UserError(
             f"{path}: {', '.join(wrong)} missing or wrong; copy it again"

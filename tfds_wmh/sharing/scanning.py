@@ -13,6 +13,7 @@ from tfds_wmh.sharing.declaration import (
     SKULL_STRIPPED,
 )
 from tfds_wmh.sharing.identifiers import (
+    A_PATH,
     Finding,
     find_in_case,
     find_in_columns,
@@ -105,5 +106,12 @@ def free_texts(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
 def _find_in_share(share: Mapping[str, Any]) -> Iterator[Finding]:
     left_out = (*PUBLIC_FIELDS, "merged_from")
     yield from find_in_json(SHARE_FILE, share, left_out)
+    # Reference managers put the places of their files into a citation.
+    yield from find_in_fields(
+        SHARE_FILE,
+        [(name, str(share.get(name, ""))) for name in PUBLIC_FIELDS],
+        way_out="correct what the flag of that name gives",
+        kinds=(A_PATH,),
+    )
     for part in share.get("merged_from", ()):
         yield from _find_in_share(part)

@@ -1,5 +1,6 @@
 """The flags of `wmh-share`, for each of its commands, and what they come to."""
 
+import re
 from pathlib import Path
 
 from absl import flags
@@ -11,6 +12,11 @@ from tfds_wmh.sharing.declaration import HEADS, Declaration
 from tfds_wmh.sharing.layout import CONFIGS
 from tfds_wmh.sharing.merging import MergeRequest
 from tfds_wmh.sharing.packing import PackRequest
+
+_LIKE_A_FILE = re.compile(
+    r"(?:~|/|\.{1,2}/|[A-Za-z]:\\)\S*|(?!\w+://)\S+\.(?:txt|md|bib|cff|pdf)",
+    re.IGNORECASE,
+)
 
 
 def define_pack_flags(flag_values: flags.FlagValues) -> None:
@@ -156,18 +162,26 @@ def _define_name(flag_values: flags.FlagValues) -> None:
 def _text_of(flag_values: flags.FlagValues, name: str) -> str:
     value = flag_values[name].value
     try:
-        is_file = Path(value).is_file()
-    except (OSError, ValueError):  # Too long for a file's name.
+        path = Path(value).expanduser()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError):  # Too long for a file's name.
         is_file = False
-    if not is_file:
-        return value.strip()
+    if not is_file and _LIKE_A_FILE.fullmatch(value.strip()):
+        # It would travel, and with it the names of folders.
+        raise UserError(
+            f"--{name}={value}: expected a text, or a file that is there"
+        )
     try:
-        text = Path(value).read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8") if is_file else value
+    except OSError as error:
+        raise UserError(
+            f"--{name}={value}: cannot be read: {error.strerror}"
+        ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"--{name}={value}: expected UTF-8 text") from error
-    if not text:
-        raise UserError(f"--{name}={value}: expected a text, the file is empty")
-    return text
+    if not text.strip():
+        raise UserError(f"--{name}={value}: expected a text, it is empty")
+    return text.strip()
 
 
 def _key_path(given: str | None, data_dir: Path) -> Path | None:

@@ -129,25 +129,31 @@ def _places(stream: BinaryIO, size: int) -> Iterator[tuple[int, str]]:
 
 def _volume_id(stream: BinaryIO, stop: int) -> str:
     """Finds the volume_id of a tf.train.Example, skipping the arrays."""
-    _enter(stream, _FIRST)
+    _enter(stream, _FIRST, stop)
     while stream.tell() < stop:
-        after = _enter(stream, _FIRST) + stream.tell()
-        if stream.read(_enter(stream, _FIRST)) == _NAME:
-            _enter(stream, _VALUE)
-            _enter(stream, _FIRST)
-            return stream.read(_enter(stream, _FIRST)).decode()
+        after = _enter(stream, _FIRST, stop) + stream.tell()
+        if stream.read(_enter(stream, _FIRST, stop)) == _NAME:
+            _enter(stream, _VALUE, stop)
+            _enter(stream, _FIRST, stop)
+            return stream.read(_enter(stream, _FIRST, stop)).decode()
         stream.seek(after)
     raise ValueError("a record without volume_id")
 
 
-def _enter(stream: BinaryIO, tag: bytes) -> int:
-    """Reads the tag of a field, and returns the length that follows."""
+def _enter(stream: BinaryIO, tag: bytes, stop: int) -> int:
+    """Reads the tag of a field, and returns the length that follows.
+
+    A damaged length may be any number: one that leads out of the record is
+    refused, before as many bytes are read.
+    """
     if stream.read(1) != tag:
         raise ValueError("not a record of this data set")
-    length = shift = 0
-    while True:
+    length = 0
+    for shift in range(0, 64, 7):
         (byte,) = stream.read(1) or b"\0"
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return length
-        shift += 7
+            break
+    if stream.tell() + length > stop:
+        raise ValueError("a field that is longer than its record")
+    return length

@@ -238,6 +238,10 @@ def test_what_the_lists_do_not_say_of_the_records_is_refused(
     [
         ({"heads": "with_faces"}, 1, "so do slices, stacked"),
         ({"citation": ""}, 2, "needed, but not given: --citation"),
+        ({"licence": " "}, 1, "it is empty"),
+        ({"licence": "~/study/terms.txt"}, 1, "a file that is there"),
+        ({"citation": "/home/meyer/paper"}, 1, "a file that is there"),
+        ({"citation": "paper.bib"}, 1, "a file that is there"),
         ({"output": "data/pack"}, 1, "neither holds"),
         ({"output": "full"}, 1, "expected a new or empty folder"),
         ({"data_dir": "full"}, 1, "expected a prepared data set"),
@@ -253,6 +257,19 @@ def test_refused_before_a_record_is_read(
     given = {"data_dir": "data", "output": "pack"} | flags
     assert run_share("pack", **given) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_place_in_a_citation_does_not_travel(
+    prepared, run_share, tmp_path, capsys
+):
+    citation = tmp_path / "paper.bib"
+    citation.write_text("file = {:/home/meyer/paper.pdf:PDF}, year = 2021")
+    flags = {"data_dir": prepared["north"], "output": tmp_path / "pack"}
+    assert run_share("pack", **flags, citation=citation) == 1
+    assert "citation '" in (out := capsys.readouterr().out)
+    assert "holds a path" in out
+    citation.write_text("https://doi.org/10.3389/fmed.2021.681183, 2020-01-31")
+    assert run_share("pack", **flags, citation=citation) == 0
 
 
 def test_whole_heads_are_not_taken_for_brains(

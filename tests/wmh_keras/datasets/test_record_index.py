@@ -77,6 +77,16 @@ def test_a_missing_file_and_one_of_something_else_are_named(files, tmp_path):
         index_records([str(noise)])
 
 
+@pytest.mark.parametrize("damage", [b"\xff" * 12, b"\xff" * 6 + b"\x7f"])
+def test_a_damaged_length_is_named_and_not_read(files, damage):
+    path = files[0][0]
+    with open(path, "rb+") as stream:
+        stream.seek(8 + 4 + 1)  # the length of the first field
+        stream.write(damage)
+    with pytest.raises(UserError, match=r"one: .*longer than its record"):
+        index_records(files[0])
+
+
 def test_the_examples_of_a_volume_are_found_all_or_none(files):
     index = index_records(files[0])
     wanted = ["sub-300", "sub-ä1"]
