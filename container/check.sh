@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 target=${1:-cpu}
 image=wmh-keras:$target
 user=12345:12345
-registry_base=docker.io/library/debian:bookworm-slim
+registry_base=debian:bookworm-slim
 local_base=localhost/debian:bookworm-minbase
 scratch=$(mktemp -d)
 container=

@@ -67,6 +67,7 @@ class ScanPlan:
       waiting: the scans to segment.
       done: the scans that have just this result already.
       warnings: what was passed over when the images were looked for.
+      precision: that the networks compute in.
     """
 
     settings: Settings
@@ -74,6 +75,7 @@ class ScanPlan:
     waiting: Sequence[Job]
     done: Sequence[Job]
     warnings: Sequence[str] = ()
+    precision: str = "fp32"
 
     def describe(self, limit: int | None = None, remark: str = "") -> list[str]:
         """Returns lines that list the scans.
@@ -150,7 +152,9 @@ def plan_scans(
         dicom_seg=scans.dicom_seg,
     )
     warnings += warn_of_changed_masks(done)
-    return ScanPlan(settings, is_bids, waiting, done, tuple(warnings))
+    return ScanPlan(
+        settings, is_bids, waiting, done, tuple(warnings), precision
+    )
 
 
 def segment_scans(
@@ -173,11 +177,19 @@ def segment_scans(
     """
     folder = scans.output_dir
     with locked_output(folder, _subjects_to_lock(scans, planned)):
+        # Another process may have written since this was planned.
+        waiting, done = check_earlier(
+            planned.waiting,
+            planned.settings,
+            overwrite=scans.overwrite,
+            precision=planned.precision,
+            dicom_seg=scans.dicom_seg,
+        )
         if planned.is_bids:
             with named_write_errors(folder):
                 bids_derivative.write_description(scans.input_path, folder)
         made = predict_cohort(
-            planned.waiting,
+            waiting,
             make_segmenter,
             run,
             folder,
@@ -186,7 +198,7 @@ def segment_scans(
     return result_of(
         folder,
         made,
-        planned.done,
+        [*planned.done, *done],
         dicom_seg=scans.dicom_seg,
         has_summary=scans.summarize,
     )

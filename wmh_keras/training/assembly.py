@@ -20,7 +20,7 @@ from wmh_keras.training.losses import (
 )
 from wmh_keras.training.patch_stream import PatchStream
 from wmh_keras.training.streams import Stream
-from wmh_keras.training.tensorflow_layers import TensorflowApi
+from wmh_keras.training.tensorflow_layers import tensorflow_api
 
 # Flags that are arguments of one network and unknown to the others.
 _OF_ONE_NETWORK = ("figure_variant", "in_plane_poolings")
@@ -124,7 +124,7 @@ def compile_model(
     Raises:
       UserError: no such network, or arguments that it cannot have.
     """
-    api = TensorflowApi() if config.backend == "tensorflow" else None
+    api = tensorflow_api() if config.backend == "tensorflow" else None
     try:
         model = build_model(
             config.network, api, dtype=config.dtype, **arguments

@@ -100,3 +100,11 @@ class TensorflowApi:
     layers = _Layers()
     Input = staticmethod(keras.Input)
     Model = keras.Model
+
+
+def tensorflow_api() -> TensorflowApi | None:
+    """Returns the layers for `build_model`; None where Keras's own are taken.
+
+    That is where TensorFlow has a GPU, on which these were never tried.
+    """
+    return None if tf.config.list_physical_devices("GPU") else TensorflowApi()
