@@ -65,9 +65,7 @@ def check_highdicom() -> None:
     except ValueError:  # as where a test has taken it away
         found = None
     if found is None:
-        raise UserError(
-            "--dicom_seg needs highdicom: pip install 'wmh-keras[dicom]'"
-        )
+        raise UserError("--dicom_seg needs highdicom: pip install '.[dicom]'")
 
 
 def write_dicom_seg(

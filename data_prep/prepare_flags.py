@@ -120,7 +120,7 @@ def beam_options_from(flag_values: flags.FlagValues) -> tuple[str, ...]:
         )
     if options and importlib.util.find_spec("apache_beam") is None:
         raise UserError(
-            "--beam_options needs Apache Beam: pip install 'wmh-keras[beam]'"
+            "--beam_options needs Apache Beam: pip install '.[beam]'"
         )
     return tuple(f"--{option.lstrip('-')}" for option in options)
 

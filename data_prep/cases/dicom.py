@@ -178,7 +178,7 @@ def _find_dcm2niix() -> str:
     program = shutil.which("dcm2niix")
     if program is None:
         raise UserError(
-            "converting DICOM needs dcm2niix: pip install 'wmh-keras[dicom]', "
+            "converting DICOM needs dcm2niix: pip install '.[dicom]', "
             "or put the program on the PATH"
         )
     return program

@@ -170,8 +170,7 @@ def _read_header(file: Path) -> Any | None:  # noqa: ANN401  (pydicom.Dataset)
         import pydicom
     except ImportError as error:
         raise UserError(
-            "reading DICOM needs pydicom and dcm2niix: "
-            "pip install 'wmh-keras[dicom]'"
+            "reading DICOM needs pydicom and dcm2niix: pip install '.[dicom]'"
         ) from error
     with warnings.catch_warnings():
         # About values that break the standard, in fields we do not need.

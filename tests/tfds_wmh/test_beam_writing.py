@@ -111,7 +111,7 @@ def test_without_beam_the_extra_is_named(cohort, tmp_path, monkeypatch, capsys):
         lambda name: None if name == "apache_beam" else find_spec(name),
     )
     assert run(cohort, tmp_path, "--beam_options=runner=DirectRunner") == 1
-    assert "pip install 'wmh-keras[beam]'" in capsys.readouterr().err
+    assert "pip install '.[beam]'" in capsys.readouterr().err
 
 
 def test_options_are_names_and_values(cohort, tmp_path, capsys):

@@ -79,4 +79,4 @@ def test_keras_on_another_backend_is_said(export, tmp_path, capsys):
 def test_a_package_that_is_missing_is_named(export, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert export("--format=onnx") == 1
-    assert "pip install 'wmh-keras[onnx]'" in capsys.readouterr().err
+    assert "pip install '.[onnx]'" in capsys.readouterr().err

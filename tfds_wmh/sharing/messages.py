@@ -27,6 +27,14 @@ def format_inspection(request: PackRequest, inspection: Inspection) -> str:
             "Texts that travel; look whether they say who somebody is:\n"
             + "\n".join(lines)
         )
+    without_site = sum(not row["site"] for row in inspection.contents.rows)
+    if without_site:
+        blocks.append(
+            f"warning: {without_site} of {len(inspection.contents.rows)} "
+            "volumes have no site, so that the pack cannot be merged with "
+            "another; give it in participants.tsv or the manifest and prepare "
+            "again"
+        )
     if inspection.left_behind:
         blocks.append(f"Not packed: {', '.join(inspection.left_behind[:10])}")
     if request.key_path is None:
@@ -39,7 +47,8 @@ def format_inspection(request: PackRequest, inspection: Inspection) -> str:
     if inspection.findings:
         found = [str(finding) for finding in inspection.findings]
         blocks.append(
-            f"{len(found)} identifiers, or what may be one:\n{_listed(found)}"
+            "Identifiers, what may be one, and heads that are not as was "
+            f"said: {len(found)}\n{_listed(found)}"
         )
     return "\n\n".join(blocks)
 
@@ -62,7 +71,7 @@ def format_verified(folder: Path, verified: Verified) -> str:
 
 def format_problems(problems: Sequence[str]) -> str:
     """Returns the problems, a line each."""
-    return f"{len(problems)} problems:\n{_listed(problems)}"
+    return f"Problems: {len(problems)}\n{_listed(problems)}"
 
 
 def format_written(output: Path) -> str:

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Sequence
+from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,6 +15,9 @@ from wmh_keras.pictures.overlay import (
 )
 
 _BAND_PIXELS = 26
+_WARNING_COLOUR = "#ffb000"
+# Characters of a warning in a line, at the narrowest width of a picture.
+_LINE_LENGTH = 85
 
 
 def write_overview(
@@ -22,16 +26,18 @@ def write_overview(
     *,
     title: str,
     subtitle: str = "",
+    warnings: Sequence[str] = (),
     has_reference: bool = False,
     columns: int = 4,
 ) -> None:
-    """Writes tiles as one PNG with a title, R and L, and a legend.
+    """Writes tiles as one PNG with a title, warnings, R and L, and a legend.
 
     Args:
       path: the file, replaced atomically.
       tiles: of one size, at least one.
       title: first line.
       subtitle: second line.
+      warnings: lines below, in another colour: a picture is passed on alone.
       has_reference: whether the legend names the reference's colour.
       columns: tiles in a row.
 
@@ -45,7 +51,8 @@ def write_overview(
     rows = -(-len(tiles) // columns)
     # Room for the title and the legend even above a single tile.
     page_width = max(columns * width, 640)
-    top = 2 * _BAND_PIXELS + 8
+    lines = [line for text in warnings for line in wrap(text, _LINE_LENGTH)]
+    top = (2 + len(lines)) * _BAND_PIXELS + 8
     page = Image.new(
         "RGB",
         (page_width, top + rows * height + _BAND_PIXELS + 4),
@@ -54,6 +61,9 @@ def write_overview(
     draw = ImageDraw.Draw(page)
     write_line(draw, (10, 6), title, page_width - 20, 18, "white")
     write_line(draw, (10, 32), subtitle, page_width - 20, 14, "#cccccc")
+    for row, line in enumerate(lines, start=2):
+        place = (10, row * _BAND_PIXELS + 6)
+        write_line(draw, place, line, page_width - 20, 14, _WARNING_COLOUR)
     for index, tile in enumerate(tiles):
         corner = (index % columns * width, top + index // columns * height)
         page.paste(label_tile(tile), corner)

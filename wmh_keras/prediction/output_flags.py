@@ -27,7 +27,7 @@ def define_output_flags(flag_values: flags.FlagValues) -> None:
         "Of a DICOM folder: write each mask as a DICOM Segmentation too, "
         "X_mask.dcm, in the study of the series that it was made from. DICOM "
         "wants the patient's name, id and dates in it, which no other result "
-        "holds. Needs pip install 'wmh-keras[dicom]'.",
+        "holds. Needs pip install '.[dicom]'.",
         **common,
     )
     flags.DEFINE_boolean(

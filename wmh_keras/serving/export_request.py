@@ -136,7 +136,7 @@ def _check_words(request: ExportRequest) -> None:
 
 def _check_packages(request: ExportRequest) -> None:
     needed = {
-        ONNX: ("onnx", "onnxruntime", "'wmh-keras[onnx]'"),
+        ONNX: ("onnx", "onnxruntime", "'.[onnx]'"),
         OPENVINO: ("openvino", "openvino"),
     }
     for name in request.formats:

@@ -81,7 +81,8 @@ def _card(plan: ExportPlan, differences: list[str]) -> str:
         f"- test-time flips: {plan.request.test_time_flips}",
         f"- smallest lesion: {minimum:g} mm³. **Small lesions are not removed "
         "by the exported model**; who asks it has to do so.",
-        "- computes in float32",
+        "- computes in float32; OpenVINO only if it is told so: on CPUs with "
+        "bfloat16 units it takes those, unless INFERENCE_PRECISION_HINT is f32",
         *(f"- {sentence}" for sentence in differences),
         "",
         "Scores on the validation subjects of its training:",

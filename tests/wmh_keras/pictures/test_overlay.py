@@ -167,3 +167,21 @@ def test_overview_and_jpeg(tmp_path):
     assert len(jpeg) < 10_000
     with pytest.raises(ValueError, match="tile"):
         write_overview(path, [], title="x")
+
+
+def test_warnings_are_written_on_the_overview(tmp_path):
+    flair = block()
+    tiles = draw_tiles(flair, empty(flair), count=5, width=120)
+    plain, warned = tmp_path / "plain.png", tmp_path / "warned.png"
+    write_overview(plain, tiles, title="x")
+    write_overview(warned, tiles, title="x", warnings=["cropped", "y " * 60])
+    with Image.open(plain) as before, Image.open(warned) as after:
+        added = after.height - before.height
+        # One line for the first, two for the second, none cut off.
+        assert added == 3 * 26
+        band = np.asarray(after.crop((0, 60, after.width, 60 + added)))
+        for line in np.split(band, 3):
+            assert (line == (255, 176, 0)).all(axis=-1).any()
+        np.testing.assert_array_equal(
+            np.asarray(after)[60 + added :], np.asarray(before)[60:]
+        )

@@ -106,7 +106,7 @@ def connect(connection: Connection) -> "Transport":
         from google import protobuf  # noqa: F401
     except ImportError as error:
         raise UserError(
-            f"{error.name} is missing: pip install 'wmh-keras[client]', or "
+            f"{error.name} is missing: pip install '.[client]', or "
             "take --protocol=rest"
         ) from error
     from wmh_keras.serving.client.grpc_transport import GrpcTransport
