@@ -32,6 +32,7 @@ def export(bright_model_dir, tmp_path):
         (["--format="], 2, "received none"),
         (["--name=a/b"], 2, "--name: expected letters"),
         (["--version=0"], 2, "version"),
+        (["--version=99999999999999999999"], 2, "version"),
         (["--threshold=0"], 2, "--threshold: expected above 0"),
         (
             ["--format=openvino", "--test_time_flips=all"],
