@@ -32,6 +32,7 @@ def export(bright_model_dir, tmp_path):
         (["--format="], 2, "received none"),
         (["--model_name=a/b"], 2, "--model_name: expected letters"),
         (["--model_version=0"], 2, "--model_version"),
+        (["--model_version=99999999999999999999"], 2, "--model_version"),
         (["--threshold=0"], 2, "--threshold: expected above 0"),
         (
             ["--format=openvino", "--test_time_flips=all"],

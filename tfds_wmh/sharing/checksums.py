@@ -25,13 +25,23 @@ def place_file(source: Path, target: Path) -> None:
     Args:
       source: the file.
       target: where it goes; its folder is made.
+
+    Raises:
+      UserError: it cannot be copied; both places are named.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(os.path.realpath(source), target)
     except OSError:  # Another file system, or one without links.
-        with write_atomically(target) as temporary:
-            shutil.copyfile(source, temporary)
+        try:
+            with write_atomically(target) as temporary:
+                shutil.copyfile(source, temporary)
+        except OSError as error:
+            # It names the source, also where the other disk is full.
+            raise UserError(
+                f"{source}: cannot be copied to {target.parent}: "
+                f"{error.strerror}"
+            ) from error
 
 
 def write_sums(folder: Path) -> None:

@@ -75,13 +75,21 @@ class Description:
         Raises:
           ValueError: not such a description, or a value out of range.
         """
-        fields = json.loads(text)
+        try:
+            fields = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested without end") from error
         if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
             raise ValueError(f"expected a description of format {_FORMAT!r}")
         preprocess = fields.get("preprocess")
         identity = fields.get("identity")
         if not isinstance(preprocess, dict) or not isinstance(identity, str):
             raise ValueError("expected identity and preprocess")
+        if not identity.isprintable():
+            # It goes to the terminal, into tables and pages.
+            raise ValueError(
+                f"identity: expected a name, received {identity!r}"
+            )
         threshold = _number(fields, "threshold")
         minimum = _number(fields, "min_lesion_mm3")
         if not 0 < threshold <= 1 or not 0 <= minimum < float("inf"):
@@ -101,4 +109,7 @@ def _number(fields: dict[str, Any], name: str) -> float:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name}: expected a number, received {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name}: a number without end") from error

@@ -32,6 +32,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "Version of the model, a whole number; by default the next free one.",
         lower_bound=1,
+        upper_bound=2**31 - 1,  # A server passes over what int64 cannot hold.
         **common,
     )
     flags.DEFINE_float(

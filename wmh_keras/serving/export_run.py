@@ -56,13 +56,15 @@ def export(plan: ExportPlan) -> Exported:
 
     Raises:
       UserError: damaged weights; a package that is missing; a result that
-        differs from the model's, or a version that came meanwhile. Nothing is
-        then written.
+        differs from the model's, a version that came meanwhile, or a full
+        disk. Nothing is then written.
     """
     # Keras's operations have to be TensorFlow's: JAX's would be saved as one
     # that no server runs.
     distribution.select_backend("tensorflow")
     distribution.import_tensorflow()
+    import tensorflow as tf
+
     output_dir = plan.request.output_dir
     with files.locked_folder(output_dir, "another process writes there"):
         files.remove_temporaries(output_dir, _FOLDER)
@@ -71,6 +73,12 @@ def export(plan: ExportPlan) -> Exported:
         try:
             notes = _write_all(plan, temporary)
             folders = _move(plan, temporary)
+        # TensorFlow has errors of its own for a disk that is full.
+        except (OSError, tf.errors.OpError) as error:
+            raise UserError(
+                f"{output_dir}: the export could not be written: {error}; "
+                "make room, or take another --output_dir"
+            ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return Exported(folders, tuple(notes))

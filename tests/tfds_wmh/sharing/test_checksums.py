@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import shutil
 
 import pytest
 
+from data_prep.errors import UserError
 from tfds_wmh.sharing import checksums
 
 
@@ -32,3 +34,17 @@ def test_what_is_searched_for_is_found_across_chunks(tmp_path, monkeypatch):
         received = checksums.digest_and_search(tmp_path / "a", [needle])
         assert received == (sha256, found)
     assert checksums.digest_and_search(tmp_path / "a") == (sha256, False)
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.write_text("records")
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device", str(source))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(UserError, match=r"copied to .*pack: No space left"):
+        checksums.place_file(source, tmp_path / "pack" / "source")
+    assert not any((tmp_path / "pack").iterdir())

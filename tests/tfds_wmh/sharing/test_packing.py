@@ -284,7 +284,7 @@ def test_whole_heads_are_not_taken_for_brains(
     monkeypatch.setattr(scanning, "_LARGEST_BRAIN_ML", 10)
     assert run_share("pack", **flags) == 1
     out = capsys.readouterr().out
-    assert "3 identifiers" in out
+    assert "was said: 3" in out
     assert "ml': is said to be skull-stripped" in out
     assert run_share("pack", **flags, dry_run=True) == 1
     monkeypatch.setattr(scanning, "_LARGEST_BRAIN_ML", 21)

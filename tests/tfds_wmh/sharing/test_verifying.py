@@ -97,7 +97,7 @@ def test_checksums_see_it(damage, message, received, run_share, capsys):
     assert run_share("verify", data_dir=received) == 1
     out = capsys.readouterr().out
     assert message in out
-    assert "1 problems" in out
+    assert "Problems: 1" in out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,11 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 from wmh_keras.serving import checking
 checking.NETWORK_TOLERANCE = -1.0
 """
+# To the program it looks like a disk that is full.
+NO_LARGE_FILE = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+"""
 
 
 def test_every_format_has_a_folder_of_its_own(exports, formats):
@@ -82,6 +87,15 @@ def test_what_differs_from_the_model_is_not_written(
     )
     assert done.stdout.count("exit 1") == len(formats)
     assert done.stderr.count("nothing was written") == len(formats)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(runs, run_exports, tmp_path):
+    flags = [f"--model={runs / 'plain'}", f"--output_dir={tmp_path}"]
+    done = run_exports(flags, prelude=NO_LARGE_FILE)
+    assert "exit 1" in done.stdout
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not any(tmp_path.iterdir())
 
 

@@ -39,6 +39,15 @@ _FAULTS = {
     503: Fault.AWAY,
     504: Fault.TIMEOUT,
 }
+# What JSON of another form, or nested without end, may raise.
+_UNREADABLE = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class RestTransport:
@@ -90,7 +99,7 @@ class RestTransport:
     def _parsed(self, parse, answer: Any):  # noqa: ANN001, ANN202, ANN401
         try:
             return parse(answer)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise ServingError(
                 Fault.BAD_ANSWER,
                 self.address,
@@ -140,7 +149,7 @@ class RestTransport:
     ) -> ServingError:
         try:
             details = str(json.loads(content)["error"])
-        except (ValueError, KeyError, TypeError):
+        except _UNREADABLE:
             details = content[:200].decode("utf-8", "replace")
         fault = _FAULTS.get(response.status, Fault.BROKEN)
         wait = _seconds(response.getheader("Retry-After"))
