@@ -13,6 +13,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 # What the libraries keep for themselves stays inside the environment.
+export DENO_DIR := $(CURDIR)/$(VENV)/deno
 export KERAS_HOME := $(CURDIR)/$(VENV)/keras
 export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 export TF_CPP_MIN_LOG_LEVEL ?= 2

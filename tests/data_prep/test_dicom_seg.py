@@ -352,5 +352,5 @@ def test_small_errors_of_headers_do_no_harm(made):
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     check_highdicom()
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(UserError, match=r"wmh-keras\[dicom\]"):
+    with pytest.raises(UserError, match=r"\.\[dicom\]"):
         check_highdicom()

@@ -78,7 +78,7 @@ def write_results(
         tiles,
         title=job.case.relative_path or job.case.volume_id,
         subtitle=_summary(volume, found),
-        warnings=result.warnings,
+        warnings=[f"warning: {text}" for text in result.warnings],
     )
     if paths.flair is not None:
         _copy_compressed(job.case.flair, paths.flair)

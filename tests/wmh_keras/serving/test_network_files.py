@@ -1,5 +1,9 @@
 """Networks as ONNX and OpenVINO files, run by those runtimes alone."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -83,3 +87,14 @@ def test_a_layer_that_onnx_does_not_have_is_named():
         api.layers.LayerNormalization
     with pytest.raises(TypeError, match="dilation_rate"):
         api.layers.Conv2D(1, 3, dilation_rate=2, name="a")
+
+
+def test_the_onnx_runtime_leaves_nothing_in_the_home_folder(tmp_path):
+    """Versions that call home begin by writing who they are there."""
+    pytest.importorskip("onnxruntime")
+    subprocess.run(
+        [sys.executable, "-c", "import onnxruntime"],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": ""},
+        check=True,
+    )
+    assert not list(tmp_path.rglob("*"))
