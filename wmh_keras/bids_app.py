@@ -23,12 +23,12 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
-from wmh_keras.inference.inference_flags import (
-    define_inference_flags,
-    threshold_from,
-)
+from wmh_keras.inference.inference_flags import define_inference_flags
 from wmh_keras.prediction.bids_arguments import labels_from, to_flags
-from wmh_keras.prediction.output_flags import define_result_flags
+from wmh_keras.prediction.output_flags import (
+    define_result_flags,
+    request_from,
+)
 
 if TYPE_CHECKING:
     from wmh_keras.prediction.bids_selection import Selection
@@ -108,7 +108,6 @@ def main(flag_values: flags.FlagValues) -> int:
 def _segment(
     flag_values: flags.FlagValues, bids_dir: Path, selection: "Selection"
 ) -> int:
-    threshold = threshold_from(flag_values)
     if not flag_values.model:
         raise UsageError(
             "participant needs --model=RUN, the work folder of a training or "
@@ -117,32 +116,22 @@ def _segment(
         )
     from wmh_keras.prediction.bids_selection import check_is_raw_bids
     from wmh_keras.prediction.planning import Scans
-    from wmh_keras.prediction.request import Request, plan, predict
+    from wmh_keras.prediction.request import plan, predict
 
     check_is_raw_bids(bids_dir)
-    request = Request(
-        scans=Scans(
-            input_path=bids_dir,
-            output_dir=Path(flag_values.output_dir),
-            overwrite=flag_values.overwrite,
-            selection=selection,
-            summarize=False,
-        ),
-        model_paths=tuple(
-            Path(path).expanduser() for path in flag_values.model
-        ),
-        threshold=threshold,
-        test_time_flips=flag_values.test_time_flips,
-        min_lesion_mm3=flag_values.min_lesion_mm3,
-        batch_size=flag_values.batch_size,
-        engine=flag_values.engine,
-        precision=flag_values.precision,
+    scans = Scans(
+        input_path=bids_dir,
+        output_dir=Path(flag_values.output_dir),
+        overwrite=flag_values.overwrite,
+        selection=selection,
+        summarize=False,
     )
+    request = request_from(flag_values, scans)
     planned = plan(request)
     print("\n".join(planned.describe()), flush=True)
     result = predict(request, planned)
     print("\n".join(result.describe()))
-    return EXIT_FAILED if result.failed else EXIT_OK
+    return EXIT_OK if result.is_complete else EXIT_FAILED
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

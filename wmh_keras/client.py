@@ -19,7 +19,6 @@ on any network that is not yours. Research software, not a medical device.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -27,6 +26,7 @@ from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import (
     define_threshold_flag,
+    models_from,
     threshold_from,
 )
 from wmh_keras.prediction.output_flags import (
@@ -66,9 +66,7 @@ def main(flag_values: flags.FlagValues) -> int:
         connection=connection,
         model_name=flag_values.model_name,
         model_version=flag_values.model_version,
-        expected_models=tuple(
-            Path(path).expanduser() for path in flag_values.model
-        ),
+        expected_models=models_from(flag_values),
         threshold=threshold,
         min_lesion_mm3=flag_values.min_lesion_mm3,
         route=route_from(flag_values),

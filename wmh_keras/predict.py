@@ -25,18 +25,15 @@ not a medical device.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
-from wmh_keras.inference.inference_flags import (
-    define_inference_flags,
-    threshold_from,
-)
+from wmh_keras.inference.inference_flags import define_inference_flags
 from wmh_keras.prediction.output_flags import (
     define_output_flags,
+    request_from,
     scans_from,
 )
 
@@ -54,21 +51,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Runs a prediction; 0 where every scan got all of its results."""
     require(flag_values, "input", "model", "output_dir")
-    threshold = threshold_from(flag_values)
-    from wmh_keras.prediction.request import Request, plan, predict
+    request = request_from(flag_values, scans_from(flag_values))
+    from wmh_keras.prediction.request import plan, predict
 
-    request = Request(
-        scans=scans_from(flag_values),
-        model_paths=tuple(
-            Path(path).expanduser() for path in flag_values.model
-        ),
-        threshold=threshold,
-        test_time_flips=flag_values.test_time_flips,
-        min_lesion_mm3=flag_values.min_lesion_mm3,
-        batch_size=flag_values.batch_size,
-        engine=flag_values.engine,
-        precision=flag_values.precision,
-    )
     planned = plan(request)
     limit = None if flag_values.dry_run else _MAX_LISTED
     print("\n".join(planned.describe(limit)), flush=True)

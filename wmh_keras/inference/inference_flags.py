@@ -1,5 +1,7 @@
 """The flags of programs that run trained networks. Imports no Keras."""
 
+from pathlib import Path
+
 from absl import flags
 
 from data_prep.errors import UsageError
@@ -86,3 +88,8 @@ def threshold_from(flag_values: flags.FlagValues) -> float | None:
             f"--threshold: expected above 0, at most 1, received {threshold}"
         )
     return threshold
+
+
+def models_from(flag_values: flags.FlagValues) -> tuple[Path, ...]:
+    """Returns the folders that --model names, in its order."""
+    return tuple(Path(path).expanduser() for path in flag_values.model)

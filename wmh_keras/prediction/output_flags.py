@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from data_prep.flag_groups import images_from
+from wmh_keras.inference.inference_flags import models_from, threshold_from
 
 if TYPE_CHECKING:
     from wmh_keras.prediction.planning import Scans
+    from wmh_keras.prediction.request import Request
 
 
 def define_output_flags(flag_values: flags.FlagValues) -> None:
@@ -60,4 +62,27 @@ def scans_from(flag_values: flags.FlagValues) -> "Scans":
         overwrite=flag_values.overwrite,
         images=images_from(flag_values),
         dicom_seg=flag_values.dicom_seg,
+    )
+
+
+def request_from(flag_values: flags.FlagValues, scans: "Scans") -> "Request":
+    """Returns the prediction that is wanted of scans.
+
+    By these flags and those of `inference_flags`.
+
+    Raises:
+      UsageError: a threshold out of range.
+    """
+    threshold = threshold_from(flag_values)
+    from wmh_keras.prediction.request import Request
+
+    return Request(
+        scans=scans,
+        model_paths=models_from(flag_values),
+        threshold=threshold,
+        test_time_flips=flag_values.test_time_flips,
+        min_lesion_mm3=flag_values.min_lesion_mm3,
+        batch_size=flag_values.batch_size,
+        engine=flag_values.engine,
+        precision=flag_values.precision,
     )

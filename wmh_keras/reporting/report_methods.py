@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from wmh_keras.evaluation.ratings import RatingStudy
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.report_rules import (
     describe_lesion_rule,
@@ -18,7 +19,7 @@ def methods_paragraphs(study: Study) -> Iterator[str]:
     yield _metrics(study)
     yield _statistics(study)
     if study.ratings is not None:
-        yield _rating(study)
+        yield _rating(study.ratings)
     yield _software(study)
 
 
@@ -154,9 +155,7 @@ def _statistics(study: Study) -> str:
     return " ".join(sentences)
 
 
-def _rating(study: Study) -> str:
-    ratings = study.ratings
-    assert ratings is not None
+def _rating(ratings: RatingStudy) -> str:
     return (
         f"{plural(len(ratings.raters), 'rater').capitalize()} graded the masks "
         f"of {ratings.model} independently: 4 perfectly acceptable, 3 "

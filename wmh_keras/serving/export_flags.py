@@ -6,7 +6,7 @@ from absl import flags
 
 from data_prep.program import require
 from wmh_keras.inference.flips import FLIPS
-from wmh_keras.inference.inference_flags import threshold_from
+from wmh_keras.inference.inference_flags import models_from, threshold_from
 from wmh_keras.serving.export_request import FORMATS, ExportRequest
 
 
@@ -76,9 +76,7 @@ def request_from(flag_values: flags.FlagValues) -> ExportRequest:
     require(flag_values, "model", "output_dir")
     licence = flag_values.licence
     return ExportRequest(
-        model_paths=tuple(
-            Path(path).expanduser() for path in flag_values.model
-        ),
+        model_paths=models_from(flag_values),
         output_dir=Path(flag_values.output_dir).expanduser(),
         formats=tuple(dict.fromkeys(flag_values.format)),
         name=flag_values.model_name,
