@@ -17,7 +17,7 @@ from data_prep import files
 from data_prep.errors import UserError
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training.checkpoint import save_checkpoint
-from wmh_keras.training.schedule import Schedule
+from wmh_keras.training.schedule import Schedule, cosine_rate
 from wmh_keras.training.validation import VolumeValidation
 
 HISTORY_COLUMNS = (
@@ -77,6 +77,22 @@ class Clock(keras.callbacks.Callback):
         rate = np.float32(self.model.optimizer.learning_rate)
         logs["learning_rate"] = float(str(rate))
         logs["images_per_second"] = self._images / seconds
+
+
+class FollowCosine(keras.callbacks.Callback):
+    """Sets the learning rate of each epoch: see `cosine_rate`."""
+
+    def __init__(self, first: float, epochs: int) -> None:
+        """Takes the first rate, and the epochs within which it falls."""
+        super().__init__()
+        self._first = first
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Sets it; a training that goes on gets the same."""
+        self.model.optimizer.learning_rate = cosine_rate(
+            self._first, epoch, self._epochs
+        )
 
 
 class Validate(keras.callbacks.Callback):

@@ -120,6 +120,12 @@ class TrainingConfig:
     plateau_factor: float = flag(
         0.9, "What the learning rate is multiplied by then.", highest=1
     )
+    cosine_epochs: int = flag(
+        0,
+        "Instead of waiting for a plateau, let the learning rate fall along "
+        "half a cosine to almost 0 within so many epochs (Loshchilov and "
+        "Hutter 2017), and stay there; 0 does not.",
+    )
     stop_epochs: int = flag(
         60,
         "Stop after so many epochs in which the validation Dice did not "

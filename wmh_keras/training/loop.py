@@ -139,7 +139,11 @@ class _Run:
         self.fingerprint = fingerprint
         self.info = info
         self.workdir = Path(config.workdir)
-        self.schedule = Schedule(config.plateau_epochs, config.stop_epochs)
+        self.schedule = Schedule(
+            # The cosine leaves a plateau nothing to reduce.
+            0 if config.cosine_epochs else config.plateau_epochs,
+            config.stop_epochs,
+        )
         self.rows: list[dict[str, Any]] = []
         self.first_epoch = 0
         if checkpoint is not None:
@@ -212,9 +216,13 @@ class _Run:
         tensorboard = keras.callbacks.TensorBoard(
             self.workdir / "tensorboard", write_graph=False
         )
+        cosine = [
+            callbacks.FollowCosine(config.learning_rate, config.cosine_epochs)
+        ]
         # The order matters: see the module of the callbacks.
         return [
             callbacks.NanGuard(),
+            *(cosine if config.cosine_epochs else []),
             clock,
             callbacks.Validate(
                 VolumeValidation(self.data, validation, segmenter, self.group),

@@ -20,6 +20,22 @@ class Decision:
     stop: bool
 
 
+def cosine_rate(first: float, epoch: int, epochs: int) -> float:
+    """Returns the learning rate of an epoch, falling along half a cosine.
+
+    Loshchilov and Hutter, SGDR, ICLR 2017 (arXiv 1608.03983), equation 5
+    without restarts.
+
+    Args:
+      first: That of the first epoch.
+      epoch: From 0.
+      epochs: Within which it falls. The last of them still has a rate above
+        0, which the epochs after it keep.
+    """
+    last = min(epoch, epochs - 1)
+    return first * 0.5 * (1 + math.cos(math.pi * last / epochs))
+
+
 class Schedule:
     """Counts epochs without improvement; its state is JSON.
 

@@ -27,6 +27,7 @@ NETWORKS = {
         "patch_size": (4, 16, 16),
         "in_plane_poolings": 1,
         "rotation_degrees": 10.0,
+        "cosine_epochs": 3,
     },
 }
 EPOCHS = 3
@@ -90,6 +91,16 @@ def test_it_learns_and_keeps_a_model_that_can_be_used(trained, small_data):
     logits = model(np.zeros((1, *shape, 1), np.float32))
     assert logits.shape == (1, *shape, 1)
     assert result.best_dice == info.scores["val_dice"]
+
+
+def test_the_rate_falls_along_a_cosine(trained):
+    config, workdir, _ = trained
+    if not config.cosine_epochs:
+        pytest.skip("this network's rate waits for a plateau")
+    rates = [
+        float(r["learning_rate"]) for r in read_csv(workdir / "history.csv")
+    ]
+    assert rates == pytest.approx([0.02, 0.015, 0.005])
 
 
 def test_the_work_folder_is_tidy_afterwards(trained):

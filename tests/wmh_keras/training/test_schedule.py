@@ -1,6 +1,8 @@
 import json
 
-from wmh_keras.training.schedule import Schedule
+import numpy as np
+
+from wmh_keras.training.schedule import Schedule, cosine_rate
 
 
 def follow(scores, schedule=None, **arguments):
@@ -58,3 +60,10 @@ def test_a_restored_schedule_goes_on_as_if_nothing_had_happened():
         restored, decisions = follow(rest, restored)
         assert decisions == {e: expected[e] for e in rest}
         assert restored.to_json() == unbroken.to_json()
+
+
+def test_the_cosine_starts_at_the_rate_halves_midway_and_stays_at_its_end():
+    rates = [cosine_rate(0.4, epoch, epochs=4) for epoch in range(6)]
+    # 0.4 times (1 + cos) / 2 of 0, 45, 90 and 135 degrees.
+    expected = [0.4, 0.3414214, 0.2, 0.0585786, 0.0585786, 0.0585786]
+    np.testing.assert_allclose(rates, expected, atol=1e-7)
