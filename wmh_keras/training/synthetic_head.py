@@ -128,9 +128,10 @@ def _levels(shape: _Shape, draw: np.random.Generator) -> np.ndarray:
     below = np.where(shape.from_brain > 5 * shape.scale, soft, fluid)
     head = below + (bone - below) * _ramp(2 * (depth - fluid_share * inner))
     bone_thickness = gap * (1 - fluid_share)
-    if draw.random() < _MARROW and bone_thickness > 1:
+    if draw.random() < _MARROW and bone_thickness > 1.5:
+        half = 0.25 + draw.uniform(0.05, 0.25) * bone_thickness
         off_middle = np.abs(depth - inner * (1 + fluid_share) / 2)
-        line = _ramp(2 * (draw.uniform(0.1, 0.3) * bone_thickness - off_middle))
+        line = _ramp(1.5 * (half - off_middle))
         head += (draw.uniform(0.2, 1.6) - head) * line
     head += (soft - head) * _ramp(2 * (depth - inner))
     head[shape.eyes] = draw.uniform(0.05, 2.0)
