@@ -1,9 +1,9 @@
 """Changes to how slices look that the paper does not make.
 
 For scans from scanners that the training has not seen: another contrast curve
-(gamma), an uneven coil (bias field), a coarser image (blur). Each slice gets
-each of them by itself, with the probability of the others; strengths of 0 turn
-them off.
+(gamma), an uneven coil (bias field), a coarser image (blur), a head that moved
+(ghosts). Each slice gets each of them by itself, with the probability of the
+others; strengths of 0 turn them off.
 """
 
 import math
@@ -17,6 +17,8 @@ from wmh_keras.training.augmentation_config import (
 
 # Sides of the coarse grid whose bicubic interpolation is the bias field.
 _FIELD = 4
+# Ghosts lie so far apart where the motion is in step with the acquisition.
+_IN_STEP = (1 / 2, 1 / 3, 1 / 4)
 
 
 def change_appearance(
@@ -37,6 +39,8 @@ def change_appearance(
         return image
     if config.blur_px:
         image = blur(image, seeds[0], config)
+    if config.motion_ghosts:
+        image = add_ghosts(image, tf.random.fold_in(seed, 3), config)
     if config.bias_field:
         image = add_bias_field(image, seeds[1], config)
     if config.gamma:
@@ -105,3 +109,57 @@ def blur(
         kernel = tf.tile(tf.reshape(weights, shape), (1, 1, channels, 1))
         blurred = tf.nn.depthwise_conv2d(blurred, kernel, (1, 1, 1, 1), "VALID")
     return image + share[:, None, None, None] * (blurred - image)
+
+
+def add_ghosts(
+    image: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Adds two ghosts, one on either side, as of a head that moved.
+
+    They are copies of the slice, shifted along x or y, the axis of the phase
+    encoding, by a half, a third, a quarter or any share of the side up to a
+    half; what leaves at one end comes in at the other. The signal above the
+    darkest pixel a becomes |a + w exp(i p) g|, with g the mean of the two
+    copies, w uniform within 0 and motion_ghosts, and p any phase, so that
+    ghosts darken the head as often as they brighten it. Then it is scaled:
+    the mean of each slice stays.
+    """
+    # Only those that get it, as what is shifted is copied.
+    chosen = tf.where(random_choice(tf.shape(image)[0], seed, config))
+    picked = tf.gather_nd(image, chosen)
+    count = tf.shape(picked)[0]
+    draws = tf.random.stateless_uniform((5, count), seed)
+    weight, phase = config.motion_ghosts * draws[0], 2 * math.pi * draws[1]
+    kinds = (*_IN_STEP, 0.0)
+    share = tf.gather(kinds, tf.cast(draws[2] * len(kinds), tf.int32))
+    share = tf.where(share > 0, share, 0.5 * draws[3])
+    along_y = tf.cast(draws[4] < 0.5, tf.float32)
+    real, imaginary = (
+        (weight * turn(phase))[:, None, None, None] for turn in (tf.cos, tf.sin)
+    )
+    low = tf.reduce_min(picked, (1, 2), keepdims=True)
+    signal = picked - low
+    there, back = (
+        _roll(signal, sign * share * along_y, sign * share * (1 - along_y))
+        for sign in (1, -1)
+    )
+    ghost = (there + back) / 2
+    moved = tf.sqrt((signal + real * ghost) ** 2 + (imaginary * ghost) ** 2)
+    level, level_2 = (
+        tf.reduce_mean(values, (1, 2), keepdims=True)
+        for values in (signal, moved)
+    )
+    moved *= level / tf.maximum(level_2, 1e-6)
+    return tf.tensor_scatter_nd_update(image, chosen, moved + low)
+
+
+def _roll(
+    image: tf.Tensor, share_y: tf.Tensor, share_x: tf.Tensor
+) -> tf.Tensor:
+    """Rolls each of (b, h, w, c) by shares (b,) of its own height and width."""
+    for axis, share in ((1, share_y), (2, share_x)):
+        size = tf.shape(image)[axis]
+        shift = tf.cast(tf.round(share * tf.cast(size, tf.float32)), tf.int32)
+        places = (tf.range(size)[None] - shift[:, None]) % size
+        image = tf.gather(image, places, axis=axis, batch_dims=1)
+    return image

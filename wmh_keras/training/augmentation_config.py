@@ -31,6 +31,7 @@ class AugmentationConfig:
         changes the intensity.
       blur_px: Of 2-D slices: standard deviation of the strongest blur, in
         pixels.
+      motion_ghosts: Of 2-D slices: largest weight of the ghosts, 0 to 1.
     """
 
     vertical_flip: float = 0.0
@@ -46,11 +47,14 @@ class AugmentationConfig:
     gamma: float = 0.0
     bias_field: float = 0.0
     blur_px: float = 0.0
+    motion_ghosts: float = 0.0
 
     @property
     def changes_appearance(self) -> bool:
         """Whether there is more than the paper's seven."""
-        return any((self.gamma, self.bias_field, self.blur_px))
+        return any(
+            (self.gamma, self.bias_field, self.blur_px, self.motion_ghosts)
+        )
 
     @property
     def moves(self) -> bool:

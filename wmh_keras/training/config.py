@@ -94,6 +94,14 @@ class TrainingConfig:
     thick_to_mm: float = flag(
         8.0, "--thick_slices: largest thickness that is made."
     )
+    synthetic_head: float = flag(
+        0.0,
+        "Share of the 2-D patches of skull-stripped volumes that get an "
+        "artificial head around the brain, so that scalp, marrow and eyes "
+        "are not taken for lesions. Needs data prepared with "
+        "--padding=background.",
+        highest=1,
+    )
 
     epochs: int = flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = flag(
@@ -195,6 +203,12 @@ class TrainingConfig:
         "Blur by a Gaussian of this standard deviation in pixels, mixed with "
         "the slice at random.",
         highest=10,
+    )
+    motion_ghosts: float = flag(
+        0.0,
+        "Add ghosts, shifted copies of the slice as of a head that moved, of "
+        "up to this weight.",
+        highest=1,
     )
     augmentation_probability: float = flag(
         0.5,

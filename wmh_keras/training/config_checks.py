@@ -16,9 +16,10 @@ _FOR_PATCHES = (
     "thick_slices",
     "thick_from_mm",
     "thick_to_mm",
+    "synthetic_head",
 )
 # Augmentations that are there for 2-D slices and patches, on the host.
-_APPEARANCE = ("gamma", "bias_field", "blur_px")
+_APPEARANCE = ("gamma", "bias_field", "blur_px", "motion_ghosts")
 
 
 def check_together(config: "TrainingConfig") -> None:
@@ -69,6 +70,11 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
         raise UsageError(
             "--thick_slices: expected 0 for 3-D patches, received "
             f"{config.thick_slices}; only 2-D patches can be thickened"
+        )
+    if len(config.patch_size) == 3 and config.synthetic_head:
+        raise UsageError(
+            "--synthetic_head: expected 0 for 3-D patches, received "
+            f"{config.synthetic_head}; heads are drawn in 2-D patches only"
         )
     is_plain = len(config.patch_size) != 3 and config.augment_on == "host"
     for name in _APPEARANCE:

@@ -14,6 +14,7 @@ from data_prep.preprocess import PreparedVolume, volume_to_slices
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.metrics.labels import WMH
+from wmh_keras.training.skull_stripping import is_skull_stripped
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
 
@@ -31,6 +32,8 @@ class StoredPlace:
       fill: What lies beyond its border, by channel: 0, or its background
         where the padding rule says so.
       slice_spacing_mm: From one slice to the next.
+      is_stripped: Whether it was skull-stripped, so that all that lies
+        outside the brain has the value of `fill`.
     """
 
     volume_id: str
@@ -40,6 +43,7 @@ class StoredPlace:
     num_lesion_voxels: int
     fill: tuple[float, ...]
     slice_spacing_mm: float
+    is_stripped: bool
 
 
 def check_room(
@@ -93,6 +97,8 @@ def write_volumes(
                 stored.images, data.preprocess_config, stored.mask
             )
             count = _write_volume(prepared, images, masks, lesions)
+            padding = data.preprocess_config.padding
+            fill = _fill(prepared, padding)
             places.append(
                 StoredPlace(
                     volume_id=stored.record.volume_id,
@@ -100,8 +106,10 @@ def write_volumes(
                     num_slices=len(prepared.slices),
                     first_lesion_voxel=first_lesion,
                     num_lesion_voxels=count,
-                    fill=_fill(prepared, data.preprocess_config.padding),
+                    fill=fill,
                     slice_spacing_mm=prepared.geometry.spacing_mm[2],
+                    is_stripped=padding == "background"
+                    and is_skull_stripped(prepared.slices, np.array(fill)),
                 )
             )
             first_slice += len(prepared.slices)

@@ -37,7 +37,7 @@ from wmh_keras.training.patch_preparation import (
 FOLDER = "patches"
 
 _INDEX = "index.json"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,10 +25,12 @@ from wmh_keras.training.device_augmentation import (
     draw_changes,
 )
 from wmh_keras.training.patch_store import PatchStore
+from wmh_keras.training.synthetic_head import add_head
 from wmh_keras.training.thick_slices import ThickSlices, thicken
 
-# Apart from each other: draws of the order, of the places, of thick slices.
-_ORDER, _PLACE, _THICKNESS = 0, 1, 2
+# Apart from each other: draws of the order, of the places, of thick slices, of
+# artificial heads.
+_ORDER, _PLACE, _THICKNESS, _HEAD = 0, 1, 2, 3
 _NONE_THICK = ThickSlices()
 
 
@@ -50,6 +52,8 @@ class PatchStream:
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
       thick_slices: Which 2-D patches are cut from several slices at once.
+      synthetic_head: Share of the 2-D patches of skull-stripped volumes that
+        get an artificial head.
       share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
@@ -64,6 +68,7 @@ class PatchStream:
     patch_shift: float
     augmentation: AugmentationConfig
     thick_slices: ThickSlices = _NONE_THICK
+    synthetic_head: float = 0.0
     share: BatchShare | None = None
     augment_on: str = "host"
 
@@ -158,6 +163,7 @@ class PatchStream:
             volume, start = self.place(number)
             first = [at - m for at, m in zip(start, margins, strict=True)]
             image, mask = self._read(number, volume, first, shape)
+            image = self._add_head(number, volume, image, mask)
             images.append(image)
             masks.append(mask)
         return np.stack(images).astype(np.float32), np.stack(masks)
@@ -178,6 +184,19 @@ class PatchStream:
         z = z - int(draw.integers(count))
         z = min(max(z, 0), stored.num_slices - count)
         return thicken(*self.store.read(volume, (z, *rest), (count, *plane)))
+
+    def _add_head(
+        self, number: int, volume: int, image: np.ndarray, mask: np.ndarray
+    ) -> np.ndarray:
+        """Draws a head around some of the brains that have none."""
+        stored = self.store.places[volume]
+        if len(image) > 1 or not stored.is_stripped or not self.synthetic_head:
+            return image
+        draw = np.random.default_rng((self.seed, _HEAD, number))
+        if draw.random() >= self.synthetic_head:
+            return image
+        air = np.array(stored.fill)
+        return add_head(image[0], mask[0], air, self.store.side, draw)[None]
 
     def _make_batch(self, step: tf.Tensor) -> tuple[Any, ...]:
         image, mask = tf.numpy_function(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_prep.errors import UsageError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import patch_store
@@ -38,7 +39,15 @@ def training_stream(
 
     Raises:
       UserError: No room for the volumes.
+      UsageError: Heads are asked for that cannot be drawn on this data.
     """
+    if config.synthetic_head and data.preprocess_config.padding != "background":
+        raise UsageError(
+            "--synthetic_head: expected data prepared with "
+            "--padding=background, where what lies outside a stripped brain "
+            f"is the same everywhere, received {config.data_dir} with "
+            f"--padding={data.preprocess_config.padding}"
+        )
     augmentation = augmentation_of(config, data.preprocess_config.padding)
     share = share_of(config.global_batch_size, group)
     if not config.patch_size:
@@ -69,6 +78,7 @@ def training_stream(
         thick_slices=ThickSlices(
             config.thick_slices, config.thick_from_mm, config.thick_to_mm
         ),
+        synthetic_head=config.synthetic_head,
         share=share,
         augment_on=config.augment_on,
     )
@@ -94,4 +104,5 @@ def augmentation_of(config: TrainingConfig, padding: str) -> AugmentationConfig:
         gamma=config.gamma,
         bias_field=config.bias_field,
         blur_px=config.blur_px,
+        motion_ghosts=config.motion_ghosts,
     )

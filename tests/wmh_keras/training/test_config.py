@@ -47,6 +47,9 @@ def test_the_defaults_are_the_paper_s():
         ("dtype", "float16"),
         ("augment_on", "gpu"),
         ("seed", -1),
+        ("motion_ghosts", 1.1),
+        ("synthetic_head", 1.1),
+        ("synthetic_head", 0.5),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(name, value):
@@ -75,3 +78,17 @@ def test_3d_patches_are_augmented_on_the_host_alone():
     with pytest.raises(UsageError, match="--augment_on: expected host for 3-D"):
         TrainingConfig(patch_size=(4, 8, 8), augment_on="device")
     assert TrainingConfig(patch_size=(8, 8), augment_on="device").patch_size
+
+
+@pytest.mark.parametrize("name", ["synthetic_head", "thick_slices"])
+def test_what_is_done_to_2d_patches_is_refused_for_3d_ones(name):
+    with pytest.raises(UsageError, match=f"--{name}: expected 0 for 3-D"):
+        TrainingConfig(patch_size=(4, 8, 8), **{name: 0.5})
+    assert TrainingConfig(patch_size=(8, 8), **{name: 0.5}).patch_size
+
+
+def test_ghosts_are_added_to_2d_slices_on_the_host_alone():
+    for changes in ({"patch_size": (4, 8, 8)}, {"augment_on": "device"}):
+        with pytest.raises(UsageError, match="--motion_ghosts: expected 0"):
+            TrainingConfig(motion_ghosts=0.3, **changes)
+    assert TrainingConfig(motion_ghosts=0.3).motion_ghosts == 0.3

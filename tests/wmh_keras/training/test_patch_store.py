@@ -1,9 +1,12 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from data_prep.errors import UserError
+from data_prep.phantom import PhantomConfig, make_phantom
+from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.training import patch_preparation, patch_store
 from wmh_keras.training.patch_store import open_patch_store
 
@@ -73,6 +76,31 @@ def test_the_padding_is_the_background_where_the_rule_says_so(store):
     Prepared.slices[:, 1:3, 1:3] = 100
     assert patch_preparation._fill(Prepared, "background") == (-1.5, 3.0)
     assert patch_preparation._fill(Prepared, "zero") == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("padding", ["background", "zero"])
+def test_it_knows_what_was_skull_stripped(tmp_path, padding):
+    """Known where all that lies outside the brain looks alike."""
+    config = PhantomConfig(shape=(64, 72, 4), spacing_mm=(3.0, 3.0, 20.0))
+    head, mask = make_phantom(config)
+    y, x = np.ogrid[:64, :72]
+    brain = ((y - 31.5) / 16) ** 2 + ((x - 35.5) / 21) ** 2 < 1
+    stripped = head.with_data(head.data * brain[..., None])
+    stored = [
+        SimpleNamespace(
+            images=(image,), mask=mask, record=SimpleNamespace(volume_id=name)
+        )
+        for name, image in (("head", head), ("stripped", stripped))
+    ]
+    data = SimpleNamespace(
+        preprocess_config=PreprocessConfig(
+            side=72, padding=padding, normalization="robust_zscore"
+        ),
+        read_volumes=lambda records: stored,
+    )
+    places = patch_preparation.write_volumes(tmp_path, data, stored)
+    found = {place.volume_id: place.is_stripped for place in places}
+    assert found == {"head": False, "stripped": padding == "background"}
 
 
 def test_the_same_data_is_prepared_once(

@@ -1,15 +1,19 @@
 import collections
 import dataclasses
+import functools
 import itertools
 
 import keras
 import numpy as np
 import pytest
 
+from data_prep.errors import UsageError
 from wmh_keras.training import patch_stream
 from wmh_keras.training.augmentation_config import AugmentationConfig
+from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
+from wmh_keras.training.streams import training_stream
 from wmh_keras.training.thick_slices import ThickSlices
 
 ALL = AugmentationConfig(
@@ -250,6 +254,94 @@ def test_no_volume_is_thickened_beyond_its_slices(make_stream):
     stream = make_stream(thick_slices=ThickSlices(1.0, 1e6, 1e6))
     ((image, _),) = arrays(stream, 0, 1)
     assert np.isfinite(image).all()
+
+
+class Stripped:
+    """A store whose even volumes are discs in air; the others have a skull."""
+
+    def __init__(self, store):
+        self.side, self.channels = 256, 1
+        self.places = tuple(
+            dataclasses.replace(
+                place,
+                fill=(-4.0,),
+                num_lesion_voxels=0,
+                is_stripped=number % 2 == 0,
+            )
+            for number, place in enumerate(store.places)
+        )
+
+    def read(self, volume, start, shape):
+        rng = np.random.default_rng((volume, *np.abs(start)))
+        _, y, x = np.ogrid[tuple(slice(n) for n in shape)]
+        radius = np.hypot(y - shape[1] / 2, x - shape[2] / 2)
+        image = np.where(radius < 9, rng.normal(size=shape), -4.0)
+        mask = np.broadcast_to(radius < 3, shape).astype(np.uint8)
+        return image[..., None].astype(np.float16), mask
+
+
+@pytest.fixture
+def make_stripped(make_stream):
+    stream = make_stream((60, 64))
+    stream = dataclasses.replace(stream, store=Stripped(stream.store))
+    return functools.partial(dataclasses.replace, stream)
+
+
+def test_heads_are_drawn_around_the_asked_share_of_stripped_brains(
+    make_stripped,
+):
+    plain = arrays(make_stripped(), 0, 30)
+    heads = arrays(make_stripped(synthetic_head=0.5), 0, 30)
+    changed = []
+    for step, ((x, y), (x2, y2)) in enumerate(zip(plain, heads, strict=True)):
+        np.testing.assert_array_equal(y, y2)
+        brain = x > -3.99
+        np.testing.assert_array_equal(x[brain], x2[brain])
+        for index in range(4):
+            volume, _ = make_stripped().place(4 * step + index)
+            differs = not np.array_equal(x[index], x2[index])
+            if volume % 2 == 0:
+                changed.append(differs)
+            else:
+                assert not differs
+    assert len(changed) == 80
+    assert 0.3 < np.mean(changed) < 0.7
+
+
+@pytest.mark.parametrize("augmentation", [AugmentationConfig(), ALL])
+@pytest.mark.parametrize("augment_on", ["host", "device"])
+def test_heads_are_a_function_of_the_number(
+    make_stripped, augmentation, augment_on
+):
+    stream = make_stripped(
+        synthetic_head=0.7, augmentation=augmentation, augment_on=augment_on
+    )
+    unbroken = itertools.islice(stream.batches(0, 6), 3, None)
+    pairs = zip(unbroken, stream.batches(3, 6), strict=True)
+    for one, again in pairs:
+        np.testing.assert_array_equal(one[0], again[0])
+        np.testing.assert_array_equal(one[1], again[1])
+
+
+def test_heads_are_drawn_after_slices_were_thickened(make_stripped):
+    thick = ThickSlices(1.0, 60, 60)
+    plain, heads = (
+        arrays(make_stripped(thick_slices=thick, synthetic_head=share), 0, 1)[
+            0
+        ][0]
+        for share in (0.0, 1.0)
+    )
+    brain = plain > -3.99
+    np.testing.assert_array_equal(plain[brain], heads[brain])
+    assert not np.array_equal(plain, heads)
+
+
+def test_heads_need_a_constant_background(small_data, tmp_path):
+    config = TrainingConfig(
+        workdir=str(tmp_path), patch_size=(8, 8), synthetic_head=0.5
+    )
+    with pytest.raises(UsageError, match=r"--synthetic_head: .*=zero"):
+        training_stream(small_data, [], config, "", None)
 
 
 def test_flips_alone_read_no_margin(make_stream):
