@@ -9,11 +9,13 @@ from typing import BinaryIO
 import numpy as np
 
 from data_prep.errors import UserError
+from data_prep.geometry import SliceGeometry
 from data_prep.intensity import background_value
 from data_prep.preprocess import PreparedVolume, volume_to_slices
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.metrics.labels import WMH
+from wmh_keras.training.lesion_painting import TissueLevels, tissue_levels
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
 
@@ -31,6 +33,8 @@ class StoredPlace:
       fill: What lies beyond its border, by channel: 0, or its background
         where the padding rule says so.
       slice_spacing_mm: From one slice to the next.
+      pixel_mm: From one pixel of a prepared slice to the next.
+      levels: Intensities of its first channel.
     """
 
     volume_id: str
@@ -40,6 +44,8 @@ class StoredPlace:
     num_lesion_voxels: int
     fill: tuple[float, ...]
     slice_spacing_mm: float
+    pixel_mm: float
+    levels: TissueLevels
 
 
 def check_room(
@@ -102,6 +108,10 @@ def write_volumes(
                     num_lesion_voxels=count,
                     fill=_fill(prepared, data.preprocess_config.padding),
                     slice_spacing_mm=prepared.geometry.spacing_mm[2],
+                    pixel_mm=_pixel_mm(prepared.geometry),
+                    levels=tissue_levels(
+                        prepared.slices[..., 0], prepared.mask
+                    ),
                 )
             )
             first_slice += len(prepared.slices)
@@ -124,6 +134,12 @@ def _write_volume(
     voxels = np.flatnonzero(prepared.mask == WMH).astype(np.uint32)
     lesions.write(voxels.tobytes())
     return len(voxels)
+
+
+def _pixel_mm(geometry: SliceGeometry) -> float:
+    """Returns the distance of pixels, square ones, of a prepared slice."""
+    rows = geometry.spacing_mm[1] * geometry.plane[0]
+    return rows / geometry.square_pixels[0] / geometry.scale
 
 
 def _fill(prepared: PreparedVolume, padding: str) -> tuple[float, ...]:

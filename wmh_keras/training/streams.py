@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_prep.errors import UsageError
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import patch_store
@@ -38,6 +39,7 @@ def training_stream(
 
     Raises:
       UserError: No room for the volumes.
+      UsageError: Lesions cannot be painted into such data.
     """
     augmentation = augmentation_of(config, data.preprocess_config.padding)
     share = share_of(config.global_batch_size, group)
@@ -50,6 +52,13 @@ def training_stream(
             augmentation,
             share,
             config.augment_on,
+        )
+    channels = data.preprocess_config.channels
+    if config.painted_lesions and len(channels) > 1:
+        raise UsageError(
+            "--painted_lesions: expected 0 for data of several channels, "
+            f"received {config.painted_lesions} for {', '.join(channels)}; "
+            "lesions are painted as FLAIR alone shows them"
         )
     folder = Path(config.workdir) / patch_store.FOLDER
     if not group.is_first:
@@ -69,6 +78,7 @@ def training_stream(
         thick_slices=ThickSlices(
             config.thick_slices, config.thick_from_mm, config.thick_to_mm
         ),
+        painted_lesions=config.painted_lesions,
         share=share,
         augment_on=config.augment_on,
     )
