@@ -17,7 +17,7 @@ _LEAST_BRAIN_MM2, _LEAST_VENTRICLE_MM2 = 2500.0, 60.0
 _VENTRICLES_MM, _LOWEST_MM = (36.0, 78.0), 100.0
 # In spreads around the median.
 _BRAIN, _WHITE_MATTER, _CSF = (-1.6, 2.5), (-1.2, 0.5), -1.6
-_ROUGHEST = 0.45
+_ROUGHEST = 0.55
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,13 +93,16 @@ def find_places(
     if lowest < below_top_mm < highest:
         inner = _VENTRICLE_RIM_MM / (_COARSE * pixel_mm)
         fluid = _inside(brain, inner, fine.shape) & (fine < _CSF)
+        # Not in fissures, which are narrow.
+        fluid = ndimage.binary_opening(fluid)
         fluid = _large_parts(fluid, _LEAST_VENTRICLE_MM2 / fine_mm**2)
     # Not on the septum, which is thin.
     beside = _dilate(fluid, _BESIDE_MM / fine_mm)
     beside &= ndimage.binary_opening(white)
     free = _enlarge(deep & ~near, plane.shape).astype(np.float32)
     # From fluid to the darkest white matter.
-    tissue = np.clip((levels - _CSF) / (low - _CSF), 0, 1)
+    smooth = ndimage.uniform_filter(levels, 3)
+    tissue = np.clip((smooth - _CSF) / (low - _CSF), 0, 1)
     return LesionPlaces(
         white_matter=np.argwhere(even) * _FINE,
         white_matter_mm2=area,

@@ -10,7 +10,7 @@ from scipy import ndimage
 # The waves that distort an outline, and the largest share of all of them.
 _WAVES, _DISTORTION = np.arange(2, 5), 0.4
 # Softness of an edge in pixels.
-_EDGES = (0.6, 1.5)
+_EDGES = (0.6, 2.0)
 
 
 @dataclasses.dataclass(frozen=True)
