@@ -102,6 +102,13 @@ class TrainingConfig:
         "--padding=background.",
         highest=1,
     )
+    painted_lesions: float = flag(
+        0.0,
+        "Share of the 2-D patches that lesions are painted into, where white "
+        "matter is free of them: spots, confluent ones, and bands along the "
+        "ventricles. Of one channel, FLAIR.",
+        highest=1,
+    )
 
     epochs: int = flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = flag(

@@ -17,6 +17,7 @@ _FOR_PATCHES = (
     "thick_from_mm",
     "thick_to_mm",
     "synthetic_head",
+    "painted_lesions",
 )
 # Augmentations that are there for 2-D slices and patches, on the host.
 _APPEARANCE = ("gamma", "bias_field", "blur_px", "motion_ghosts")
@@ -75,6 +76,11 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
         raise UsageError(
             "--synthetic_head: expected 0 for 3-D patches, received "
             f"{config.synthetic_head}; heads are drawn in 2-D patches only"
+        )
+    if len(config.patch_size) == 3 and config.painted_lesions:
+        raise UsageError(
+            "--painted_lesions: expected 0 for 3-D patches, received "
+            f"{config.painted_lesions}; lesions are painted into 2-D ones only"
         )
     is_plain = len(config.patch_size) != 3 and config.augment_on == "host"
     for name in _APPEARANCE:

@@ -9,11 +9,13 @@ from typing import BinaryIO
 import numpy as np
 
 from data_prep.errors import UserError
+from data_prep.geometry import SliceGeometry
 from data_prep.intensity import background_value
 from data_prep.preprocess import PreparedVolume, volume_to_slices
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.metrics.labels import WMH
+from wmh_keras.training.lesion_painting import TissueLevels, tissue_levels
 from wmh_keras.training.skull_stripping import is_skull_stripped
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
@@ -34,6 +36,8 @@ class StoredPlace:
       slice_spacing_mm: From one slice to the next.
       is_stripped: Whether it was skull-stripped, so that all that lies
         outside the brain has the value of `fill`.
+      pixel_mm: From one pixel of a prepared slice to the next.
+      levels: Intensities of its first channel.
     """
 
     volume_id: str
@@ -44,6 +48,8 @@ class StoredPlace:
     fill: tuple[float, ...]
     slice_spacing_mm: float
     is_stripped: bool
+    pixel_mm: float
+    levels: TissueLevels
 
 
 def check_room(
@@ -110,6 +116,10 @@ def write_volumes(
                     slice_spacing_mm=prepared.geometry.spacing_mm[2],
                     is_stripped=padding == "background"
                     and is_skull_stripped(prepared.slices, np.array(fill)),
+                    pixel_mm=_pixel_mm(prepared.geometry),
+                    levels=tissue_levels(
+                        prepared.slices[..., 0], prepared.mask
+                    ),
                 )
             )
             first_slice += len(prepared.slices)
@@ -132,6 +142,12 @@ def _write_volume(
     voxels = np.flatnonzero(prepared.mask == WMH).astype(np.uint32)
     lesions.write(voxels.tobytes())
     return len(voxels)
+
+
+def _pixel_mm(geometry: SliceGeometry) -> float:
+    """Returns the distance of pixels, square ones, of a prepared slice."""
+    rows = geometry.spacing_mm[1] * geometry.plane[0]
+    return rows / geometry.square_pixels[0] / geometry.scale
 
 
 def _fill(prepared: PreparedVolume, padding: str) -> tuple[float, ...]:

@@ -25,6 +25,7 @@ from data_prep import files
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.lesion_painting import TissueLevels
 from wmh_keras.training.patch_preparation import (
     IMAGES,
     LESIONS,
@@ -37,7 +38,7 @@ from wmh_keras.training.patch_preparation import (
 FOLDER = "patches"
 
 _INDEX = "index.json"
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +179,13 @@ def _open(
             and content["sha256"] == _digests(folder)
         )
         places = tuple(
-            StoredPlace(**{**place, "fill": tuple(place["fill"])})
+            StoredPlace(
+                **{
+                    **place,
+                    "fill": tuple(place["fill"]),
+                    "levels": TissueLevels(**place["levels"]),
+                }
+            )
             for place in content["places"]
         )
     except (UserError, OSError, KeyError, TypeError):

@@ -24,13 +24,14 @@ from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
 )
+from wmh_keras.training.lesion_painting import paint_lesions
 from wmh_keras.training.patch_store import PatchStore
 from wmh_keras.training.synthetic_head import add_head
 from wmh_keras.training.thick_slices import ThickSlices, thicken
 
 # Apart from each other: draws of the order, of the places, of thick slices, of
-# artificial heads.
-_ORDER, _PLACE, _THICKNESS, _HEAD = 0, 1, 2, 3
+# artificial heads, of painted lesions.
+_ORDER, _PLACE, _THICKNESS, _HEAD, _PAINTING = 0, 1, 2, 3, 4
 _NONE_THICK = ThickSlices()
 
 
@@ -54,6 +55,7 @@ class PatchStream:
       thick_slices: Which 2-D patches are cut from several slices at once.
       synthetic_head: Share of the 2-D patches of skull-stripped volumes that
         get an artificial head.
+      painted_lesions: Share of the 2-D patches that lesions are painted into.
       share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
@@ -69,6 +71,7 @@ class PatchStream:
     augmentation: AugmentationConfig
     thick_slices: ThickSlices = _NONE_THICK
     synthetic_head: float = 0.0
+    painted_lesions: float = 0.0
     share: BatchShare | None = None
     augment_on: str = "host"
 
@@ -177,13 +180,30 @@ class PatchStream:
         draw = np.random.default_rng((self.seed, _THICKNESS, number))
         count = self.thick_slices.draw(stored.slice_spacing_mm, draw)
         count = min(count, stored.num_slices)
-        if depth > 1 or count == 1:
+        if depth > 1:
             return self.store.read(volume, start, shape)
+        if count == 1:
+            return self._read_painted(number, volume, start, shape)
         z, *rest = start
         # Within the volume, and the slice that was drawn anywhere in it.
         z = z - int(draw.integers(count))
         z = min(max(z, 0), stored.num_slices - count)
-        return thicken(*self.store.read(volume, (z, *rest), (count, *plane)))
+        start, shape = [z, *rest], [count, *plane]
+        return thicken(*self._read_painted(number, volume, start, shape))
+
+    def _read_painted(
+        self, number: int, volume: int, start: list[int], shape: list[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads slices, and paints lesions into some of them."""
+        image, mask = self.store.read(volume, start, shape)
+        draw = np.random.default_rng((self.seed, _PAINTING, number))
+        if draw.random() >= self.painted_lesions:
+            return image, mask
+        place = self.store.places[volume]
+        spacing_mm = place.slice_spacing_mm, place.pixel_mm
+        return paint_lesions(
+            image, mask, place.levels, start[0], spacing_mm, draw
+        )
 
     def _add_head(
         self, number: int, volume: int, image: np.ndarray, mask: np.ndarray

@@ -40,6 +40,7 @@ def training_stream(
     Raises:
       UserError: No room for the volumes.
       UsageError: Heads are asked for that cannot be drawn on this data.
+      UsageError: Lesions cannot be painted into such data.
     """
     if config.synthetic_head and data.preprocess_config.padding != "background":
         raise UsageError(
@@ -60,6 +61,13 @@ def training_stream(
             share,
             config.augment_on,
         )
+    channels = data.preprocess_config.channels
+    if config.painted_lesions and len(channels) > 1:
+        raise UsageError(
+            "--painted_lesions: expected 0 for data of several channels, "
+            f"received {config.painted_lesions} for {', '.join(channels)}; "
+            "lesions are painted as FLAIR alone shows them"
+        )
     folder = Path(config.workdir) / patch_store.FOLDER
     if not group.is_first:
         group.gather()
@@ -79,6 +87,7 @@ def training_stream(
             config.thick_slices, config.thick_from_mm, config.thick_to_mm
         ),
         synthetic_head=config.synthetic_head,
+        painted_lesions=config.painted_lesions,
         share=share,
         augment_on=config.augment_on,
     )

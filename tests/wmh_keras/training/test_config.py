@@ -38,6 +38,8 @@ def test_the_defaults_are_the_paper_s():
         ("patch_size", (16, 0)),
         ("patch_size", (1, 16, 64, 64)),
         ("patch_shift", 0.6),
+        ("painted_lesions", 1.1),
+        ("painted_lesions", 0.5),  # of whole slices
         ("lesion_patches", 1.0),
         ("loss", "hinge"),
         ("steps_per_epoch", -1),
@@ -92,3 +94,9 @@ def test_ghosts_are_added_to_2d_slices_on_the_host_alone():
         with pytest.raises(UsageError, match="--motion_ghosts: expected 0"):
             TrainingConfig(motion_ghosts=0.3, **changes)
     assert TrainingConfig(motion_ghosts=0.3).motion_ghosts == 0.3
+
+
+def test_lesions_are_painted_into_2d_patches_alone():
+    with pytest.raises(UsageError, match="--painted_lesions: expected 0 for"):
+        TrainingConfig(patch_size=(4, 8, 8), painted_lesions=0.5)
+    assert TrainingConfig(patch_size=(8, 8), painted_lesions=0.5).patch_size

@@ -49,6 +49,19 @@ def test_lesion_voxels_are_all_those_of_label_1(store):
         assert found
 
 
+def test_places_tell_the_size_of_a_pixel_and_the_levels(store):
+    for volume, place in enumerate(store.places):
+        # 30 rows of 6.6 mm became 32.
+        assert place.pixel_mm == pytest.approx(6.6 * 30 / 32)
+        image, mask = store.read(volume, (0, 0, 0), (6, 32, 32))
+        levels = place.levels
+        lesions = image[..., 0][mask == 1].astype(np.float32)
+        if lesions.size >= 30:
+            contrast = max(lesions.mean() - levels.median, levels.spread)
+            assert levels.lesion_contrast == pytest.approx(contrast, abs=0.01)
+        assert levels.spread > 0
+
+
 def test_a_patch_beyond_the_border_is_padded_never_moved(store):
     whole, labels = store.read(1, (0, 0, 0), (6, 32, 32))
     image, mask = store.read(1, (-1, -2, 20), (9, 40, 16))

@@ -367,3 +367,49 @@ def test_the_device_gets_the_same_patches_and_changes(make_stream):
         assert new_image.shape == new_mask.shape == (4, 8, 12, 1)
         np.testing.assert_allclose(new_image, image, atol=1e-4)
         np.testing.assert_array_equal(new_mask, mask)
+
+
+def test_the_share_of_patches_is_painted_before_they_are_thickened(
+    make_stream, monkeypatch
+):
+    calls = []
+
+    def note(image, mask, levels, first_slice, spacing_mm, draw):
+        calls.append((image.shape, levels, first_slice, spacing_mm))
+        draw.random()
+        return image.astype(np.float32) + 1, mask
+
+    monkeypatch.setattr(patch_stream, "paint_lesions", note)
+    plain = make_stream(thick_slices=ThickSlices(0.5, 60, 60))
+    place = plain.store.places[0]
+    painted = dataclasses.replace(plain, painted_lesions=0.5)
+    changes = [
+        image2 - image
+        for (image, _), (image2, _) in zip(
+            arrays(plain, 0, 25), arrays(painted, 0, 25), strict=True
+        )
+    ]
+    changes = np.concatenate(changes).mean(axis=(1, 2, 3))
+    assert np.all(np.isclose(changes, 0) | np.isclose(changes, 1, atol=1e-3))
+    assert 0.35 < np.mean(changes) < 0.65
+    assert len(calls) == np.sum(changes > 0.5)
+    assert {shape for shape, *_ in calls} == {(1, 8, 12, 1), (3, 8, 12, 1)}
+    assert {levels for _, levels, *_ in calls} == {
+        place.levels for place in plain.store.places
+    }
+    assert {spacing for *_, spacing in calls} == {
+        (place.slice_spacing_mm, place.pixel_mm)
+    }
+
+
+def test_a_painted_stream_goes_on_as_if_unbroken(make_stream):
+    stream = make_stream((32, 32), painted_lesions=1.0)
+    (_, second), (again,) = arrays(stream, 0, 2), arrays(stream, 1, 2)
+    np.testing.assert_array_equal(second[0], again[0])
+    np.testing.assert_array_equal(second[1], again[1])
+
+
+def test_3d_patches_are_never_painted(make_stream):
+    plain = arrays(make_stream((4, 8, 8)), 0, 2)
+    painted = arrays(make_stream((4, 8, 8), painted_lesions=1.0), 0, 2)
+    np.testing.assert_array_equal(plain[1][0], painted[1][0])
