@@ -11,7 +11,7 @@ _FINE, _COARSE = 2, 4
 _RIM_MM, _VENTRICLE_RIM_MM = 8.0, 24.0
 # From lesions, and from a ventricle.
 _FREE_MM, _BESIDE_MM = 4.0, 3.0
-_LEAST_BRAIN_MM2, _LEAST_VENTRICLE_MM2 = 2500.0, 60.0
+_LEAST_BRAIN_MM2, _LEAST_VENTRICLE_MM2 = 1500.0, 60.0
 # Below the top of a head or brain: the lateral ventricles, not the cisterns
 # beneath them, and all white matter above the lower brainstem.
 _VENTRICLES_MM, _LOWEST_MM = (36.0, 78.0), 100.0
@@ -72,7 +72,7 @@ def find_places(
         return None
     levels = (plane - median) / spread
     fine, fine_mm = _halve(levels), _FINE * pixel_mm
-    brain = _largest_body(_halve(fine), _COARSE * pixel_mm)
+    brain = _find_brain(_halve(fine), _COARSE * pixel_mm)
     deep = _inside(brain, _RIM_MM / (_COARSE * pixel_mm), fine.shape)
     if not deep.any():
         return None
@@ -113,31 +113,28 @@ def find_places(
     )
 
 
-def _largest_body(coarse: np.ndarray, coarse_mm: float) -> np.ndarray:
+def _find_brain(coarse: np.ndarray, coarse_mm: float) -> np.ndarray:
     """Finds the brain, the bone and the fluid around it being darker.
 
+    A fissure may part it into hemispheres.
     A patch may cut the brain off: its border counts as brain.
     """
     low, high = _BRAIN
     cores = ndimage.binary_erosion(
         (coarse > low) & (coarse < high), border_value=1
     )
-    brain = _large_parts(
-        cores, _LEAST_BRAIN_MM2 / coarse_mm**2, only_largest=True
-    )
+    brain = _large_parts(cores, _LEAST_BRAIN_MM2 / coarse_mm**2, of_largest=0.5)
     return ndimage.binary_fill_holes(ndimage.binary_dilation(brain))
 
 
 def _large_parts(
-    plane: np.ndarray, least: float, only_largest: bool = False
+    plane: np.ndarray, least: float, of_largest: float = 0.0
 ) -> np.ndarray:
-    """Keeps the connected parts of so many pixels, or the largest of them."""
+    """Keeps parts of so many pixels, and of this share of the largest's."""
     parts, _ = ndimage.label(plane)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    keep = sizes >= least
-    if only_largest:
-        keep &= np.arange(len(sizes)) == sizes.argmax()
+    keep = sizes >= max(least, of_largest * sizes.max(), 1)
     return keep[parts]
 
 

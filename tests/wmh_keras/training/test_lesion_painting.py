@@ -176,3 +176,13 @@ def test_an_empty_volume_has_levels_that_nothing_is_painted_with():
     assert levels == TissueLevels(1.0, 0.0, 0.0, top_slice=2)
     painted, _ = paint(image[..., None], mask, 0, levels)
     np.testing.assert_array_equal(painted, image[..., None])
+
+
+def test_both_hemispheres_are_painted_where_a_fissure_parts_them():
+    image, mask = head(lesion=False)
+    image[:, np.abs(X) < 6] = -5
+    both = np.zeros(2, int)
+    for seed in range(12):
+        _, labels = paint(image, mask, seed)
+        both += [labels[:, X < 0].any(), labels[:, X > 0].any()]
+    assert both.min() >= 4
