@@ -1,9 +1,9 @@
-"""Choose threshold and minimum lesion size of a model on validation volumes.
+r"""Choose threshold and minimum lesion size of a model on validation volumes.
 
   wmh-calibrate --model=RUN --data_dir=DATA --output_dir=OUT
-  wmh-calibrate --model=RUN --data_dir=DATA --subjects=validation.txt \\
+  wmh-calibrate --model=RUN --data_dir=DATA --subjects=validation.txt \
                 --output_dir=OUT --write
-  wmh-calibrate --fold_models=W/folds/unet_models.csv --data_dir=DATA \\
+  wmh-calibrate --fold_models=W/folds/unet_models.csv --data_dir=DATA \
                 --output_dir=OUT
 
 Predicts every volume once, as wmh-evaluate does, and scores it at every

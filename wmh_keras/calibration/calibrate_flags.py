@@ -8,7 +8,7 @@ from absl import flags
 from data_prep.errors import UsageError
 from data_prep.program import require
 from wmh_keras.calibration.choice import CRITERIA
-from wmh_keras.calibration.grid import Grid
+from wmh_keras.calibration.grid import DEFAULT_GRID, Grid
 from wmh_keras.calibration.request import CalibrationRequest
 from wmh_keras.evaluation.request import ModelRequest, OutOfFoldRequest
 from wmh_keras.inference.inference_flags import (
@@ -98,16 +98,15 @@ def request_from(flag_values: flags.FlagValues) -> CalibrationRequest:
 
 def _define_choice_flags(flag_values: flags.FlagValues) -> None:
     common = {"flag_values": flag_values}
-    by_default = Grid()
     flags.DEFINE_list(
         "thresholds",
-        [f"{value:g}" for value in by_default.thresholds],
+        [f"{value:g}" for value in DEFAULT_GRID.thresholds],
         "Thresholds to try, rising, with commas.",
         **common,
     )
     flags.DEFINE_list(
         "min_lesion_sizes_mm3",
-        [f"{value:g}" for value in by_default.min_lesion_sizes_mm3],
+        [f"{value:g}" for value in DEFAULT_GRID.min_lesion_sizes_mm3],
         "Minimum lesion sizes to try, in mm³, rising, with commas.",
         **common,
     )

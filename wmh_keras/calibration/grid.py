@@ -48,6 +48,9 @@ class Grid:
         return len(self.thresholds), len(self.min_lesion_sizes_mm3)
 
 
+DEFAULT_GRID = Grid()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class GridScores:
     """The scores at every setting of a grid.

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from wmh_keras.calibration.choice import CRITERIA
-from wmh_keras.calibration.grid import Grid
+from wmh_keras.calibration.grid import DEFAULT_GRID, Grid
 from wmh_keras.evaluation.request import ModelRequest, OutOfFoldRequest
 
 
@@ -26,7 +26,7 @@ class CalibrationRequest:
 
     source: ModelRequest | OutOfFoldRequest
     output_dir: Path
-    grid: Grid = Grid()
+    grid: Grid = DEFAULT_GRID
     criterion: str = CRITERIA[0]
     by_site: bool = True
     overwrite: bool = False

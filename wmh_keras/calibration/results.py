@@ -1,6 +1,6 @@
 """The folder that a calibration writes.
 
-    OUT/calibration.csv    every setting with its mean scores, overall and by site
+    OUT/calibration.csv    every setting with its means, overall and by site
     OUT/calibration.png    the same as a picture
     OUT/calibration.json   the choice, and by what it was made
 

@@ -1,7 +1,7 @@
 """Evaluates a cross-validation: each subject by a model that never saw it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.training_overlap import seen_among
+from wmh_keras.inference.ensemble import MaskSettings
 from wmh_keras.model_info import ModelInfo
 
 KIND = "out_of_fold"
@@ -125,6 +126,22 @@ def describe_out_of_fold(
         UserError: as `evaluate_out_of_fold`.
     """
     return _check(request, read_model_info, seed=seed).evaluated
+
+
+def fold_settings(evaluated: Mapping[str, Any]) -> dict[str, MaskSettings]:
+    """What the masks of each fold were made with, by the fold's name.
+
+    Args:
+        evaluated: what `describe_out_of_fold` gives, read back.
+    """
+    common = evaluated["threshold"], evaluated["rules"]["min_lesion_mm3"]
+    return {
+        fold["name"]: MaskSettings(
+            fold.get("threshold", common[0]),
+            fold.get("min_lesion_mm3", common[1]),
+        )
+        for fold in evaluated["folds"]
+    }
 
 
 def _check(
