@@ -13,6 +13,7 @@ CRITERIA = ("dice_and_f1", "dice", "lesion_f1")
 _NEUTRAL_THRESHOLD = 0.5
 # What differs by less is equal but for rounding.
 _DECIMALS = 10
+_MUCH_DICE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -141,9 +142,21 @@ def find_setting(
     return _setting(means, grid, row, sizes.index(min_lesion_mm3))
 
 
-def warn_of_border(chosen: Setting, grid: Grid) -> list[str]:
-    """Warns where a better setting may lie outside the grid."""
+def warn_of_choice(chosen: Setting, means: MeanScores, grid: Grid) -> list[str]:
+    """Warns where a better setting may lie outside the grid, or inside.
+
+    The lesion F1 of the Challenge asks for any overlap: a single predicted
+    lesion that fills the head touches all others, and has an F1 of 1.
+    """
     warnings = []
+    best = float(means.overall.scores.dice.max())
+    if chosen.dice < best - _MUCH_DICE:
+        warnings.append(
+            f"the mean Dice of the choice, {chosen.dice:.2f}, is far below the "
+            f"highest, {best:.2f}: lesion F1 is high too where one large "
+            "predicted lesion touches many; look at the masks, or choose with "
+            "--criterion=dice"
+        )
     ends = grid.thresholds[0], grid.thresholds[-1]
     if len(grid.thresholds) > 1 and chosen.threshold in ends:
         warnings.append(

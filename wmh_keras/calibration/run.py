@@ -13,7 +13,7 @@ from wmh_keras.calibration.choice import (
     average,
     choose,
     find_setting,
-    warn_of_border,
+    warn_of_choice,
 )
 from wmh_keras.calibration.grid import Grid, score_grid
 from wmh_keras.calibration.plan import Plan, make_plan
@@ -124,7 +124,7 @@ def _calibrate(
         note=plan.standing.note,
         warnings=(
             *plan.standing.warnings,
-            *warn_of_border(chosen, request.grid),
+            *warn_of_choice(chosen, means, request.grid),
         ),
     )
     results.write_results(

@@ -6,7 +6,7 @@ from wmh_keras.calibration.choice import (
     average,
     choose,
     find_setting,
-    warn_of_border,
+    warn_of_choice,
 )
 from wmh_keras.calibration.grid import Grid, GridScores
 from wmh_keras.evaluation.volume_key import VolumeKey
@@ -24,6 +24,11 @@ def volume(subject, site, dice, f1=FLAT, session=""):
 def choose_by(dice, f1=FLAT, criterion="dice"):
     means = average([volume("a", "", dice, f1)], by_site=True)
     return choose(means, GRID, criterion)
+
+
+def warnings_of(dice, f1=FLAT, grid=GRID, criterion="dice"):
+    means = average([volume("a", "", dice, f1)], by_site=True)
+    return warn_of_choice(choose(means, GRID, criterion), means, grid)
 
 
 def test_a_subject_and_a_site_count_once():
@@ -84,12 +89,19 @@ def test_a_setting_is_looked_up():
 
 
 def test_the_end_of_the_grid_is_warned_of():
-    low = choose_by([[1, 0], [0, 0], [0, 0]])
-    assert "threshold 0.3 is at the end" in warn_of_border(low, GRID)[0]
-    large = choose_by([[0, 0], [0, 1], [0, 0]])
-    (warning,) = warn_of_border(large, GRID)
+    (warning,) = warnings_of([[1, 0], [0, 0], [0, 0]])
+    assert "threshold 0.3 is at the end" in warning
+    (warning,) = warnings_of([[0, 0], [0, 1], [0, 0]])
     assert "minimum size 5 mm³ is the largest" in warning
-    assert warn_of_border(choose_by(FLAT), GRID) == []
+    assert warnings_of(FLAT) == []
     # Of one threshold, and of no removal, there is nothing to say.
-    single = Grid((0.5,), (0.0,))
-    assert warn_of_border(choose_by(FLAT), single) == []
+    assert warnings_of(FLAT, grid=Grid((0.5,), (0.0,))) == []
+
+
+def test_a_mask_that_touches_everything_is_warned_of():
+    dice = [[0.01, 0.01], [0.6, 0.6], [0.1, 0.1]]
+    f1 = [[0.1, 0.1], [0.35, 0.3], [1.0, 0.1]]
+    far, border = warnings_of(dice, f1, criterion="lesion_f1")
+    assert "0.10, is far below the highest, 0.60" in far
+    assert "is at the end" in border
+    assert warnings_of(dice, f1) == []
