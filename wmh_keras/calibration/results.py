@@ -46,7 +46,7 @@ _COLUMNS = (
     "chosen",
 )
 _SCORES = ("dice", "lesion_f1", "dice_and_f1")
-_REASONS = (TypeError, KeyError, ValueError)
+_DAMAGED = (AttributeError, TypeError, KeyError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ def read_finished(
             if sha256_of(folder / name) != digest:
                 return None
         return _parse(content["calibration"])
-    except (UserError, OSError, *_REASONS):
+    except (UserError, OSError, *_DAMAGED):
         return None  # none, or damaged: it is made again
 
 

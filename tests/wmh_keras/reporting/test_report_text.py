@@ -2,9 +2,8 @@
 
 import dataclasses
 
-import pytest
-
 import numpy as np
+import pytest
 from scipy import stats
 
 from wmh_keras.reporting.report_text import manuscript_text
