@@ -18,7 +18,7 @@ compared in the same way: subjects and references have to be the same.
   W/logs/                  what each program said
   W/folds/fold_1/          with folds: train.txt, validation.txt, test.txt
   W/cross_validation.csv   with folds: a line for each recipe and fold
-  W/calibrations/          with --calibrate: how each fold's threshold was chosen
+  W/calibrations/          with --calibrate: how each fold's choice was made
 
 With --num_folds or --leave_one_site_out the subjects of train, validation and
 test together (--cv_splits; external sets take no part) are shared out to folds,
