@@ -258,9 +258,10 @@ def test_what_the_subjects_are_to_the_model(
     assert run(*flags, f"--output_dir={out}") == 0
     found = choice_of(out)["calibration"]
     assert found["note"].startswith(note)
-    warnings = [w for w in found["warnings"] if "--thresholds" not in w]
-    assert len(warnings) == bool(warning)
-    assert all(warning in w for w in warnings)
+    about_models = [w for w in found["warnings"] if str(model) in w]
+    assert len(about_models) == bool(warning)
+    assert all(warning in w for w in about_models)
+    assert any("by 3 subjects alone" in w for w in found["warnings"])
 
 
 def test_fitted_subjects_are_refused(

@@ -14,6 +14,7 @@ _NEUTRAL_THRESHOLD = 0.5
 # What differs by less is equal but for rounding.
 _DECIMALS = 10
 _MUCH_DICE = 0.1
+_FEWEST_SUBJECTS = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -170,6 +171,17 @@ def warn_of_choice(chosen: Setting, means: MeanScores, grid: Grid) -> list[str]:
             "tried: try more with --min_lesion_sizes_mm3"
         )
     return warnings
+
+
+def warn_of_few(means: MeanScores) -> list[str]:
+    """Warns where so few people decide that the choice is mostly chance."""
+    count = means.overall.num_subjects
+    if count >= _FEWEST_SUBJECTS:
+        return []
+    return [
+        f"the choice is by {count} subjects alone: with so few, settings that "
+        "differ little in the table differ by chance"
+    ]
 
 
 def _setting(means: MeanScores, grid: Grid, row: int, column: int) -> Setting:

@@ -14,6 +14,7 @@ from wmh_keras.calibration.choice import (
     choose,
     find_setting,
     warn_of_choice,
+    warn_of_few,
 )
 from wmh_keras.calibration.grid import Grid, score_grid
 from wmh_keras.calibration.plan import Plan, make_plan
@@ -124,6 +125,7 @@ def _calibrate(
         note=plan.standing.note,
         warnings=(
             *plan.standing.warnings,
+            *warn_of_few(means),
             *warn_of_choice(chosen, means, request.grid),
         ),
     )

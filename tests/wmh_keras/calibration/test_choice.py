@@ -7,6 +7,7 @@ from wmh_keras.calibration.choice import (
     choose,
     find_setting,
     warn_of_choice,
+    warn_of_few,
 )
 from wmh_keras.calibration.grid import Grid, GridScores
 from wmh_keras.evaluation.volume_key import VolumeKey
@@ -96,6 +97,14 @@ def test_the_end_of_the_grid_is_warned_of():
     assert warnings_of(FLAT) == []
     # Of one threshold, and of no removal, there is nothing to say.
     assert warnings_of(FLAT, grid=Grid((0.5,), (0.0,))) == []
+
+
+@pytest.mark.parametrize(("subjects", "count"), [("abcd", 1), ("abcde", 0)])
+def test_few_subjects_are_warned_of(subjects, count):
+    volumes = [volume(name, "", FLAT) for name in subjects]
+    warnings = warn_of_few(average(volumes, by_site=True))
+    assert len(warnings) == count
+    assert all("by 4 subjects alone" in text for text in warnings)
 
 
 def test_a_mask_that_touches_everything_is_warned_of():

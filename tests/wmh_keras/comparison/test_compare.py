@@ -412,7 +412,7 @@ CALIBRATED = [
 ]
 
 
-def test_folds_have_settings_of_their_own(folded, in_process, monkeypatch):
+def test_folds_have_settings_of_their_own(folded, in_process):
     """Chosen after the training, noticed when asked for, undone if not."""
     request, *_ = folded
     places = Places(request.workdir)
@@ -424,6 +424,11 @@ def test_folds_have_settings_of_their_own(folded, in_process, monkeypatch):
         cross_validation=CrossValidation(2, calibrate=True),
     )
     assert states_of(asked) == ["done", "to do"] * 2 + ["to do"] * 2
+    run_step = in_process(**{"calibrate narrow fold_1": "no luck"})
+    (row,) = compare(asked, run_step).rows
+    assert run_step.labels == CALIBRATED[:1]
+    assert row.error.startswith("calibrate narrow fold_1: no luck (log: ")
+    assert table.read_text() == plain
     run_step = in_process(report="not now")
     result = compare(asked, run_step)
     assert run_step.labels == CALIBRATED
