@@ -111,6 +111,39 @@ def read_model_info(path: str | os.PathLike) -> ModelInfo:
     return info
 
 
+def update_settings(
+    info: ModelInfo, *, threshold: float, min_lesion_mm3: float
+) -> ModelInfo:
+    """Writes another threshold and minimum lesion size into model.json.
+
+    Args:
+      info: What read_model_info returned.
+      threshold: Probability from which a voxel counts as lesion.
+      min_lesion_mm3: Smaller predicted lesions are removed; 0 keeps all.
+
+    Returns:
+      The info as it was written.
+
+    Raises:
+      UserError: The model in the folder is another one by now, or a training
+        is at work beside it; nothing was written then.
+    """
+    with files.locked_folder(
+        info.folder.parent, "a training or another program is at work here"
+    ):
+        present = read_model_info(info.folder)
+        if present.files != info.files:
+            raise UserError(
+                f"{info.folder}: the model was replaced in the meantime, so "
+                "its settings were left as they are; start again"
+            )
+        changed = dataclasses.replace(
+            present, threshold=threshold, min_lesion_mm3=min_lesion_mm3
+        )
+        files.write_json(changed.folder / INFO_FILE, changed.to_json())
+    return changed
+
+
 def load_models(info: ModelInfo) -> list["keras.Model"]:
     """Rebuilds the networks in float32 and loads their weights.
 

@@ -18,12 +18,16 @@ compared in the same way: subjects and references have to be the same.
   W/logs/                  what each program said
   W/folds/fold_1/          with folds: train.txt, validation.txt, test.txt
   W/cross_validation.csv   with folds: a line for each recipe and fold
+  W/calibrations/          with --calibrate: how each fold's choice was made
 
 With --num_folds or --leave_one_site_out the subjects of train, validation and
 test together (--cv_splits; external sets take no part) are shared out to folds,
 the same for all recipes: each subject is predicted by the model that never saw
-it, and one evaluation of each recipe is over all of them. For new patients the
-models of the folds make an ensemble:
+it, and one evaluation of each recipe is over all of them. With --calibrate each
+fold's threshold and minimum lesion size are chosen on its validation subjects;
+they stand in W/folds/RECIPE_models.csv, and the models stay as they are. For
+new patients the models of the folds make an ensemble (wmh-calibrate
+--fold_models chooses its threshold):
 
   wmh-predict --model=W/runs/unet/fold_1 --model=W/runs/unet/fold_2 --input=...
 """

@@ -24,7 +24,6 @@ in training or validation. All go into one evaluation; per_patient.csv then says
 in its last column which model it was.
 """
 
-import functools
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -58,9 +57,15 @@ def _evaluate_model(flag_values: flags.FlagValues) -> "Evaluation":
     from wmh_keras.datasets import read_subjects
     from wmh_keras.evaluation.out_of_fold import evaluate_out_of_fold
     from wmh_keras.evaluation.run import evaluate_model
+    from wmh_keras.inference.late_loading import segmenter_loader
 
     output = flag_requests.output_from(flag_values)
-    load_segmenter = _segmenter_loader(flag_values)
+    load_segmenter = segmenter_loader(
+        engine=flag_values.engine,
+        precision=flag_values.precision,
+        batch_size=flag_values.batch_size,
+        flips=flag_values.test_time_flips,
+    )
     if flag_values.fold_models:
         return evaluate_out_of_fold(
             flag_requests.out_of_fold_request_from(flag_values),
@@ -78,33 +83,6 @@ def _evaluate_model(flag_values: flags.FlagValues) -> "Evaluation":
         [artifacts.read_model_info(path) for path in request.models],
         load_segmenter,
     )
-
-
-def _segmenter_loader(flag_values: flags.FlagValues):  # noqa: ANN202
-    from wmh_keras import distribution
-    from wmh_keras.inference.engine import choose_engine
-
-    # Once: what is loaded by then must not decide for the next model.
-    @functools.cache
-    def engine():  # noqa: ANN202
-        chosen = choose_engine(flag_values.engine, flag_values.precision)
-        distribution.import_tensorflow()
-        if chosen.name == "jax":
-            distribution.hide_accelerators_from_tensorflow()
-        return chosen
-
-    def load_segmenter(infos):  # noqa: ANN001, ANN202  (its type imports Keras)
-        chosen = engine()
-        from wmh_keras.inference import loading
-
-        return loading.load_segmenter(
-            infos,
-            batch_size=flag_values.batch_size,
-            flips=flag_values.test_time_flips,
-            engine=chosen,
-        )
-
-    return load_segmenter
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

@@ -65,6 +65,8 @@ class ModelInfo:
       data_identity: Identity of the prepared data it was trained on.
       seen_subjects: subject_digest of everyone it was fitted or validated on,
         sorted; those of the model it started from among them.
+      fitted_subjects: Those of them that it was fitted on; None where the
+        model does not tell, as those of earlier versions.
       origin: The model it started from.
       scores: Scores on the validation subjects, such as val_dice.
       versions: Versions of the packages that wrote the model.
@@ -80,6 +82,7 @@ class ModelInfo:
     min_lesion_mm3: float = 0.0
     data_identity: str = ""
     seen_subjects: tuple[str, ...] = ()
+    fitted_subjects: tuple[str, ...] | None = None
     origin: Origin = Origin()
     scores: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -89,6 +92,7 @@ class ModelInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the content of model.json."""
+        fitted = self.fitted_subjects
         return {
             "format": FORMAT,
             "network": self.network,
@@ -98,6 +102,7 @@ class ModelInfo:
             "min_lesion_mm3": self.min_lesion_mm3,
             "data_identity": self.data_identity,
             "seen_subjects": list(self.seen_subjects),
+            **({} if fitted is None else {"fitted_subjects": list(fitted)}),
             "origin": {
                 "weights_sha256": self.origin.weights_sha256,
                 "data_identities": list(self.origin.data_identities),
@@ -161,7 +166,12 @@ def parse_model_info(content: object, folder: Path) -> ModelInfo:
         threshold=_number(content, "threshold", 0.0, 1.0),
         min_lesion_mm3=_number(content, "min_lesion_mm3", 0.0, math.inf),
         data_identity=_checked(content, "data_identity", str),
-        seen_subjects=tuple(map(str, _checked(content, "seen_subjects", list))),
+        seen_subjects=_digests(content, "seen_subjects"),
+        fitted_subjects=(
+            _digests(content, "fitted_subjects")
+            if "fitted_subjects" in content
+            else None
+        ),
         origin=_parse_origin(content),
         scores=_checked(content, "scores", dict),
         versions=_checked(content, "versions", dict),
@@ -169,6 +179,10 @@ def parse_model_info(content: object, folder: Path) -> ModelInfo:
         files=checksums,
         folder=folder,
     )
+
+
+def _digests(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(map(str, _checked(content, key, list)))
 
 
 def _parse_origin(content: Mapping[str, Any]) -> Origin:

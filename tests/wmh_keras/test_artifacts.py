@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
+from data_prep.files import locked_folder
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras import artifacts
 from wmh_keras.model_info import ModelInfo, Origin
@@ -106,6 +107,47 @@ def test_a_kill_between_the_renames_leaves_a_model(folder, models):
     assert artifacts.read_model_info(folder).scores == INFO.scores
     artifacts.save_model(folder, models[:1], INFO)
     assert artifacts.read_model_info(folder.parent).folder == folder
+
+
+def test_settings_are_changed_and_nothing_else(folder, models):
+    before = artifacts.read_model_info(folder)
+    weights = (folder / "member_0.weights.h5").read_bytes()
+    returned = artifacts.update_settings(
+        before, threshold=0.35, min_lesion_mm3=5.0
+    )
+    found = artifacts.read_model_info(folder.parent)
+    assert found == returned
+    assert found == dataclasses.replace(
+        before, threshold=0.35, min_lesion_mm3=5.0
+    )
+    assert (folder / "member_0.weights.h5").read_bytes() == weights
+    # Back again, the file is as it was to the last byte.
+    text = (folder / "model.json").read_text()
+    artifacts.update_settings(found, threshold=0.4, min_lesion_mm3=3.5)
+    artifacts.update_settings(found, threshold=0.35, min_lesion_mm3=5.0)
+    assert (folder / "model.json").read_text() == text
+    # Of another model by now they are left alone.
+    artifacts.save_model(folder, models[1:], INFO)
+    with pytest.raises(UserError, match="was replaced in the meantime"):
+        artifacts.update_settings(found, threshold=0.1, min_lesion_mm3=0.0)
+    assert artifacts.read_model_info(folder).threshold == INFO.threshold
+
+
+def test_settings_wait_for_no_training(folder):
+    info = artifacts.read_model_info(folder)
+    with (
+        locked_folder(folder.parent, "training"),
+        pytest.raises(UserError, match="a training or another program"),
+    ):
+        artifacts.update_settings(info, threshold=0.1, min_lesion_mm3=0.0)
+    assert artifacts.read_model_info(folder) == info
+
+
+@pytest.mark.parametrize("fitted", [None, (), ("a", "b")])
+def test_who_was_fitted_is_read_back(folder, models, fitted):
+    info = dataclasses.replace(INFO, fitted_subjects=fitted)
+    artifacts.save_model(folder, models[:1], info)
+    assert artifacts.read_model_info(folder).fitted_subjects == fitted
 
 
 def test_no_model_is_explained(tmp_path):

@@ -13,7 +13,7 @@ from wmh_keras.comparison.request import (
     CrossValidation,
 )
 
-_FOLD_FLAGS = ("cv_splits", "validation_fraction", "seed")
+_FOLD_FLAGS = ("cv_splits", "validation_fraction", "seed", "calibrate")
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -113,6 +113,7 @@ def _cross_validation_from(
         splits=flag_values.cv_splits,
         validation_fraction=fraction,
         seed=flag_values.seed,
+        calibrate=flag_values.calibrate,
     )
 
 
@@ -161,5 +162,13 @@ def _define_fold_flags(flag_values: flags.FlagValues) -> None:
         0,
         "Seed of the folds; that of a training is one of --train_flags.",
         lower_bound=0,
+        **common,
+    )
+    flags.DEFINE_boolean(
+        "calibrate",
+        False,
+        "After each fold's training choose its threshold and minimum lesion "
+        "size on its validation subjects, as wmh-calibrate does, and evaluate "
+        "the subjects that it leaves out with these.",
         **common,
     )

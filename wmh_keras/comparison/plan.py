@@ -4,6 +4,7 @@ import dataclasses
 
 from data_prep.errors import UserError
 from wmh_keras.comparison.fold_lists import Fold
+from wmh_keras.comparison.fold_settings import is_current, read_choice
 from wmh_keras.comparison.recipes import Recipe
 from wmh_keras.comparison.request import Places
 from wmh_keras.comparison.step import Step
@@ -13,6 +14,7 @@ from wmh_keras.comparison.steps import (
     is_reported,
     report_step,
 )
+from wmh_keras.evaluation.fold_models import FoldModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,16 +25,32 @@ class RecipePlan:
         recipe: the recipe.
         trainings: one, or one for each fold.
         evaluation: of its models.
+        calibrations: one for each training, where they are asked for.
     """
 
     recipe: Recipe
     trainings: tuple[Training, ...]
     evaluation: Step
+    calibrations: tuple[Step, ...] = ()
 
     @property
     def num_steps(self) -> int:
         """Programs that are run."""
-        return len(self.trainings) + 1
+        return len(self.trainings) + len(self.calibrations) + 1
+
+    def fold_models(self, places: Places) -> list[FoldModel]:
+        """The models of the folds, with their own settings where chosen."""
+        choices = list(map(read_choice, self.calibrations))
+        choices = choices or [None] * len(self.trainings)
+        return [
+            FoldModel(
+                training.fold.name,
+                places.run(self.recipe.name, training.fold.name),
+                training.fold.test,
+                choice and choice.settings,
+            )
+            for training, choice in zip(self.trainings, choices, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +77,18 @@ class Plan:
         lines = []
         is_done = True  # what comes after something to do is to do as well
         for plan in self.recipes:
-            trained = True
-            for training in plan.trainings:
+            ready = True
+            for number, training in enumerate(plan.trainings):
                 lines.append(_line(training.step, _state_of(training)))
-                trained = trained and training.is_done()
-            evaluated = trained and is_evaluated(plan.evaluation)
+                ready = ready and training.is_done()
+                for step in plan.calibrations[number : number + 1]:
+                    calibrated = read_choice(step) is not None
+                    lines.append(_line(step, _state(calibrated)))
+                    ready = ready and calibrated
+            if ready and self.folds:
+                table = self.places.fold_models(plan.recipe.name)
+                ready = is_current(table, plan.fold_models(self.places))
+            evaluated = ready and is_evaluated(plan.evaluation)
             lines.append(_line(plan.evaluation, _state(evaluated)))
             is_done = is_done and evaluated
         report = report_step(

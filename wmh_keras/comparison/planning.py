@@ -12,6 +12,10 @@ from wmh_keras.comparison.fold_lists import (
     make_folds,
     select_subjects,
 )
+from wmh_keras.comparison.fold_settings import (
+    calibration_step,
+    check_settings_are_free,
+)
 from wmh_keras.comparison.plan import Plan, RecipePlan
 from wmh_keras.comparison.recipes import Recipe, read_recipes
 from wmh_keras.comparison.request import ComparisonRequest, Places
@@ -35,6 +39,7 @@ from wmh_keras.training.subjects import (
 from wmh_keras.training.workdir import FLAGS_FILE
 
 _OWN = {
+    "calibrations",
     "compare.csv",
     "cross_validation.csv",
     "evaluations",
@@ -61,6 +66,10 @@ def make_plan(request: ComparisonRequest) -> Plan:
     _check_place(request)
     recipes = read_recipes(request)
     check_evaluate_flags(request.evaluate_flags)
+    choice = request.cross_validation
+    calibrates = choice is not None and choice.calibrate
+    if calibrates:
+        check_settings_are_free(request.evaluate_flags)
     data = {r.data_dir: None for r in recipes}
     data = {folder: open_prepared_data(folder) for folder in data}
     folds = _make_folds(request, places, data)
@@ -73,6 +82,10 @@ def make_plan(request: ComparisonRequest) -> Plan:
                 for fold in (folds or (None,))
             ),
             evaluation_step(recipe, request, places),
+            tuple(
+                calibration_step(recipe, fold, request, places)
+                for fold in (folds if calibrates else ())
+            ),
         )
         for recipe in recipes
     )

@@ -18,12 +18,15 @@ class CrossValidation:
         validation_fraction: share of the other folds' subjects that a model
             is validated on rather than fitted to.
         seed: of the folds, and of who is validated on.
+        calibrate: chooses threshold and minimum lesion size of each fold's
+            model on the fold's validation subjects.
     """
 
     num_folds: int
     splits: str = ""
     validation_fraction: float = VALIDATION_FRACTION
     seed: int = 0
+    calibrate: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,10 @@ class Places:
     def evaluation(self, recipe: str) -> Path:
         """Folder of a recipe's evaluation."""
         return self.workdir / "evaluations" / recipe
+
+    def calibration(self, recipe: str, fold: str) -> Path:
+        """Folder of the calibration of a fold's model."""
+        return self.workdir / "calibrations" / recipe / fold
 
     def fold_models(self, recipe: str) -> Path:
         """Table of a recipe's subjects and their models."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from data_prep.files import write_csv
 from wmh_keras.comparison.plan import Plan, RecipePlan
 from wmh_keras.comparison.request import Places
+from wmh_keras.evaluation.out_of_fold import fold_settings
 from wmh_keras.evaluation.read_results import read_evaluation
 
 DONE, FAILED = "done", "failed"
@@ -52,6 +53,8 @@ class FoldRow:
         best_epoch: of the model that is kept.
         validation_dice: of that model.
         out_of_fold_dice: mean over the n subjects; None without any.
+        threshold: with which they were evaluated.
+        min_lesion_mm3: likewise.
     """
 
     recipe: str
@@ -61,6 +64,8 @@ class FoldRow:
     best_epoch: int
     validation_dice: float | None
     out_of_fold_dice: float | None
+    threshold: float
+    min_lesion_mm3: float
 
 
 def make_row(plan: RecipePlan, places: Places, error: str) -> Row:
@@ -98,6 +103,7 @@ def make_fold_rows(plan: RecipePlan, places: Places) -> Iterator[FoldRow]:
     """Reads what came of the folds of a recipe that is done."""
     evaluation = read_evaluation(places.evaluation(plan.recipe.name))
     dice = evaluation.by_subject("dice")
+    settings = fold_settings(evaluation.summary["evaluated"])
     for training in plan.trainings:
         fold, work = training.fold, training.read_work_done()
         scored = [dice[subject] for subject in fold.test if subject in dice]
@@ -109,6 +115,7 @@ def make_fold_rows(plan: RecipePlan, places: Places) -> Iterator[FoldRow]:
             best_epoch=work.best_epoch,
             validation_dice=work.best_dice,
             out_of_fold_dice=statistics.fmean(scored) if scored else None,
+            **dataclasses.asdict(settings[fold.name]),
         )
 
 

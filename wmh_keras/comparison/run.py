@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from data_prep.files import locked_folder, remove_temporaries
 from wmh_keras.comparison.child import run_child
 from wmh_keras.comparison.fold_lists import check_lists, write_lists
+from wmh_keras.comparison.fold_settings import read_choice
 from wmh_keras.comparison.plan import Plan, RecipePlan, check_begun
 from wmh_keras.comparison.planning import make_plan
 from wmh_keras.comparison.request import ComparisonRequest, Places
@@ -137,17 +138,14 @@ class _Run:
         places, name = self._plan.places, plan.recipe.name
         last = self._number + plan.num_steps
         error = ""
-        for training in plan.trainings:
+        for number, training in enumerate(plan.trainings):
             error = error or self._step(training.step, training.is_done())
+            for step in plan.calibrations[number : number + 1]:
+                error = error or self._step(step, bool(read_choice(step)))
         if not error:
             if self._plan.folds:
-                write_fold_models(
-                    places.fold_models(name),
-                    [
-                        (places.run(name, fold.name), fold.test)
-                        for fold in self._plan.folds
-                    ],
-                )
+                table = places.fold_models(name)
+                write_fold_models(table, plan.fold_models(places))
             step = plan.evaluation
             done = is_evaluated(step)
             error = self._step(replacing(step, places.evaluation(name)), done)

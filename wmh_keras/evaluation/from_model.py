@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Segmented:
-    """A volume that the network is done with, or why it could not be."""
+class SegmentedVolume:
+    """A volume that the network is done with, or why it could not be.
+
+    Attributes:
+        stored: the volume.
+        found: None where it could not be segmented.
+        problem: why not.
+    """
 
     stored: StoredVolume
     found: "Segmentation | None" = None
@@ -78,7 +84,7 @@ def evaluate_volumes(
     )
     return score_all(
         evaluate,
-        _segment_all(volumes, segmenter, channels),
+        segment_all(volumes, segmenter, channels),
         total=len(records),
         num_workers=num_workers,
     )
@@ -89,26 +95,36 @@ def key_of(record: VolumeRecord) -> VolumeKey:
     return VolumeKey(record.subject_id, record.session, record.run, record.site)
 
 
-def _segment_all(
+def segment_all(
     volumes: Iterable[StoredVolume],
     segmenter: "Segmenter",
     channels: tuple[str, ...],
-) -> Iterator[_Segmented]:
+) -> Iterator[SegmentedVolume]:
+    """Segments volumes one after the other, as they are drawn.
+
+    Args:
+        volumes: stored volumes; may be a stream.
+        segmenter: the networks.
+        channels: roles of the volumes' images; the segmenter's are among
+            them.
+    """
     for stored in volumes:
         if stored.mask is None:
-            yield _Segmented(stored, problem="has no reference to compare with")
+            yield SegmentedVolume(
+                stored, problem="has no reference to compare with"
+            )
             continue
         by_role = dict(zip(channels, stored.images, strict=True))
         images = [by_role[role] for role in segmenter.channels]
         try:
-            item = _Segmented(stored, segmenter.segment(images))
+            item = SegmentedVolume(stored, segmenter.segment(images))
         except UserError as error:
-            item = _Segmented(stored, problem=str(error))
+            item = SegmentedVolume(stored, problem=str(error))
         yield item
 
 
 def _evaluate(
-    item: _Segmented,
+    item: SegmentedVolume,
     *,
     rules: Rules,
     pictures_dir: Path | None,

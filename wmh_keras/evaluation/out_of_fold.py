@@ -1,23 +1,15 @@
 """Evaluates a cross-validation: each subject by a model that never saw it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from data_prep.errors import UserError
-from data_prep.volume import Volume
-from wmh_keras.datasets import (
-    PreparedData,
-    StoredVolume,
-    VolumeRecord,
-    open_prepared_data,
-)
+from wmh_keras.datasets import PreparedData, open_prepared_data
 from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
     describe_computing,
     describe_model,
-    with_settings,
 )
 from wmh_keras.evaluation.finishing import (
     Evaluation,
@@ -25,30 +17,22 @@ from wmh_keras.evaluation.finishing import (
     finish,
     pictures_folder,
 )
-from wmh_keras.evaluation.fold_models import FoldModel, read_fold_models
+from wmh_keras.evaluation.fold_models import read_fold_models
+from wmh_keras.evaluation.folds import (
+    ByTurns,
+    Fold,
+    LoadSegmenter,
+    open_folds,
+)
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.training_overlap import seen_among
-from wmh_keras.inference.ensemble import channels_of
+from wmh_keras.inference.ensemble import MaskSettings
 from wmh_keras.model_info import ModelInfo
 
-if TYPE_CHECKING:
-    # At run time this would import keras before the engine is chosen.
-    from wmh_keras.inference.segmenter import Segmentation, Segmenter
-
-LoadSegmenter = Callable[[Sequence[ModelInfo]], "Segmenter"]
 KIND = "out_of_fold"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Fold:
-    """A fold's model, what it is, and the volumes that it predicts."""
-
-    model: FoldModel
-    info: ModelInfo
-    records: tuple[VolumeRecord, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +40,7 @@ class _CheckedFolds:
     """Everything that is known before a network is loaded."""
 
     data: PreparedData
-    folds: tuple[_Fold, ...]
+    folds: tuple[Fold, ...]
     rules: Rules
     evaluated: dict[str, Any]
     warnings: tuple[str, ...]
@@ -89,7 +73,7 @@ def evaluate_out_of_fold(
         output.output_dir, checked.evaluated, overwrite=output.overwrite
     )
     records = [record for fold in checked.folds for record in fold.records]
-    by_turns = _ByTurns(checked.data, checked.folds, load_segmenter)
+    by_turns = ByTurns(checked.data, checked.folds, load_segmenter)
     predictions = layout.PREDICTIONS_FOLDER
     with results_folder.staging_folder(output.output_dir) as stage:
         outcome = evaluate_volumes(
@@ -112,7 +96,7 @@ def evaluate_out_of_fold(
             stage,
             checked.rules,
             evaluated=checked.evaluated,
-            computing=by_turns.computing,
+            computing=describe_engine(by_turns),
             paths={
                 "data_dir": str(request.data_dir),
                 "fold_models": str(request.fold_models),
@@ -144,38 +128,20 @@ def describe_out_of_fold(
     return _check(request, read_model_info, seed=seed).evaluated
 
 
-class _ByTurns:
-    """A segmenter that is another fold's after that fold's volumes begin.
+def fold_settings(evaluated: Mapping[str, Any]) -> dict[str, MaskSettings]:
+    """What the masks of each fold were made with, by the fold's name.
 
-    `evaluate_volumes` draws a volume and segments it before it draws the next
-    one, so the network in place is always that of the volume drawn last.
+    Args:
+        evaluated: what `describe_out_of_fold` gives, read back.
     """
-
-    def __init__(
-        self,
-        data: PreparedData,
-        folds: Sequence[_Fold],
-        load_segmenter: LoadSegmenter,
-    ) -> None:
-        self._data = data
-        self._folds = folds
-        self._load = load_segmenter
-        self._segmenter: Segmenter | None = None
-        self.computing: dict[str, str] = {}
-        # Those of every fold, whose models are prepared alike.
-        self.channels = channels_of([folds[0].info])
-
-    def read_volumes(self) -> Iterator[StoredVolume]:
-        """Streams the volumes fold by fold."""
-        for fold in self._folds:
-            self._segmenter = None  # one network in memory, never two
-            self._segmenter = self._load([fold.info])
-            self.computing = describe_engine(self._segmenter)
-            yield from self._data.read_volumes(fold.records, self.channels)
-
-    def segment(self, images: Sequence[Volume]) -> "Segmentation":
-        """Segments the volume that was drawn last."""
-        return self._segmenter.segment(images)
+    common = evaluated["threshold"], evaluated["rules"]["min_lesion_mm3"]
+    return {
+        fold["name"]: MaskSettings(
+            fold.get("threshold", common[0]),
+            fold.get("min_lesion_mm3", common[1]),
+        )
+        for fold in evaluated["folds"]
+    }
 
 
 def _check(
@@ -185,36 +151,22 @@ def _check(
     seed: int,
 ) -> _CheckedFolds:
     data = open_prepared_data(request.data_dir)
-    folds = tuple(
-        _Fold(
-            model,
-            *with_settings([read_model_info(model.model)], request),
-            tuple(data.select(subjects=model.subjects)),
-        )
-        for model in read_fold_models(request.fold_models)
+    folds = open_folds(
+        read_fold_models(request.fold_models), request, data, read_model_info
     )
-    _check_unseen(folds)
-    _check_agreement(folds)
-    info = folds[0].info
-    data.check_channels(channels_of([info]))
+    infos = [fold.info for fold in folds]
+    # Each network's own mask is made before: 0 removes nothing more.
     rules = dataclasses.replace(
-        request.rules, min_lesion_mm3=info.min_lesion_mm3
+        request.rules, min_lesion_mm3=_common(infos, "min_lesion_mm3") or 0.0
     )
     evaluated = {
         "kind": KIND,
         "data_identity": data.identity,
         "split": None,
         "subjects": sorted(s for fold in folds for s in fold.model.subjects),
-        "model": describe_model(info),
-        "folds": [
-            {
-                "name": fold.model.name,
-                "subjects": sorted(fold.model.subjects),
-                "files": dict(fold.info.files),
-            }
-            for fold in folds
-        ],
-        "threshold": info.threshold,
+        "model": describe_model(infos[0]),
+        "folds": [_describe_fold(fold) for fold in folds],
+        "threshold": _common(infos, "threshold"),
         "rules": rules.to_json(),
         "seed": seed,
         **describe_computing(request),
@@ -224,7 +176,7 @@ def _check(
 
 
 def _warn_of_left_out(
-    table: Path, folds: Sequence[_Fold], data: PreparedData
+    table: Path, folds: Sequence[Fold], data: PreparedData
 ) -> tuple[str, ...]:
     """Warns of subjects of the cross-validation that have no line.
 
@@ -247,35 +199,19 @@ def _warn_of_left_out(
     )
 
 
-def _check_unseen(folds: Sequence[_Fold]) -> None:
-    lines = []
-    for fold in folds:
-        subjects = seen_among(fold.info, fold.model.subjects)
-        if subjects:
-            lines.append(f"  {fold.model.model}: {listed(subjects)}")
-    if lines:
-        raise UserError(
-            "these models were trained or validated on subjects that they are "
-            "to predict:\n" + "\n".join(lines) + "\nGive each subject the "
-            "model of the fold that left it out."
-        )
-
-
-def _check_agreement(folds: Sequence[_Fold]) -> None:
-    """Checks that the models are one recipe's, used in one way."""
-    first, *others = folds
-    way_out = {
-        "threshold": "give one to all with --threshold",
-        "min_lesion_mm3": "give one to all with --min_lesion_mm3",
+def _describe_fold(fold: Fold) -> dict[str, Any]:
+    described = {
+        "name": fold.model.name,
+        "subjects": sorted(fold.model.subjects),
+        "files": dict(fold.info.files),
     }
-    for other in others:
-        for name in (*describe_model(first.info), *way_out):
-            ours, theirs = (getattr(fold.info, name) for fold in (first, other))
-            if ours != theirs:
-                raise UserError(
-                    f"{other.model.model}: expected {name} {ours} as in "
-                    f"{first.model.model}, received {theirs}; "
-                    + way_out.get(
-                        name, "all models have to be of one recipe and data set"
-                    )
-                )
+    # Only where each has its own, so that earlier evaluations stay the same.
+    if fold.model.settings is not None:
+        described |= dataclasses.asdict(fold.model.settings)
+    return described
+
+
+def _common(infos: Sequence[ModelInfo], name: str) -> float | None:
+    """The setting that all models have; None where they differ."""
+    values = {getattr(info, name) for info in infos}
+    return values.pop() if len(values) == 1 else None

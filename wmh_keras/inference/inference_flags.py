@@ -11,10 +11,15 @@ from wmh_keras.inference.flips import FLIPS
 
 
 def define_inference_flags(flag_values: flags.FlagValues) -> None:
+    """Defines which networks run and how, and --threshold."""
+    define_network_flags(flag_values)
+    define_threshold_flag(flag_values)
+
+
+def define_network_flags(flag_values: flags.FlagValues) -> None:
     """Defines which networks run, and how.
 
-    --model, --threshold, --test_time_flips, --batch_size, --engine and
-    --precision.
+    --model, --test_time_flips, --batch_size, --engine and --precision.
     """
     common = {"flag_values": flag_values}
     flags.DEFINE_multi_string(
@@ -26,7 +31,6 @@ def define_inference_flags(flag_values: flags.FlagValues) -> None:
         "or 3-D, and need different images.",
         **common,
     )
-    define_threshold_flag(flag_values)
     flags.DEFINE_enum(
         "test_time_flips",
         "none",

@@ -58,11 +58,22 @@ def remove_small_lesions(
         return mask
     # Lesions fill a small part of a volume: look at their bounding box alone.
     labels, count = label_lesions(mask[box])
-    sizes_mm3 = lesion_sizes(labels, count) * voxel_mm3
-    stays = sizes_mm3 >= min_lesion_mm3 * (1 - _RELATIVE_TOLERANCE)
+    stays = is_large_enough(
+        lesion_sizes(labels, count) * voxel_mm3, min_lesion_mm3
+    )
     result = np.zeros_like(mask)
     result[box] = np.concatenate([[False], stays])[labels]
     return result
+
+
+def is_large_enough(sizes_mm3: np.ndarray, min_lesion_mm3: float) -> np.ndarray:
+    """Says which lesions stay, of any shape; all of them with a minimum of 0.
+
+    Args:
+      sizes_mm3: volumes of lesions in mm³.
+      min_lesion_mm3: smallest lesion that stays.
+    """
+    return sizes_mm3 >= min_lesion_mm3 * (1 - _RELATIVE_TOLERANCE)
 
 
 def check_threshold(threshold: float) -> None:

@@ -1,7 +1,9 @@
 """The methods of an evaluation in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from wmh_keras.evaluation.out_of_fold import fold_settings
 from wmh_keras.evaluation.ratings import RatingStudy
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.report_rules import (
@@ -102,6 +104,8 @@ def _cross_validations(study: Study) -> list[str]:
 
 def _binarisation(evaluation: EvaluationResults) -> tuple[str, str]:
     evaluated = evaluation.summary["evaluated"]
+    if any("threshold" in fold for fold in evaluated.get("folds") or ()):
+        return _binarisation_by_fold(evaluated)
     minimum = float(evaluated["rules"]["min_lesion_mm3"])
     removed = (
         f"predicted lesions below {minimum:g} mm³ were removed"
@@ -115,6 +119,26 @@ def _binarisation(evaluation: EvaluationResults) -> tuple[str, str]:
         f"The probabilities of {{models}} were thresholded at {threshold:g}",
         removed,
     )
+
+
+def _binarisation_by_fold(evaluated: Mapping[str, Any]) -> tuple[str, str]:
+    """As `_binarisation`, where each fold's model has settings of its own."""
+    folds = fold_settings(evaluated).values()
+    minima = [fold.min_lesion_mm3 for fold in folds]
+    removed = f"below {_range(minima)} mm³ were removed"
+    if not any(minima):
+        removed = "of any size were kept"
+    return (
+        "The probabilities of {models} were thresholded at "
+        f"{_range([fold.threshold for fold in folds])} and predicted lesions "
+        f"{removed}",
+        "each cross-validation model had values of its own",
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _statistics(study: Study) -> str:

@@ -101,10 +101,10 @@ def model_info(
     config: TrainingConfig,
     data: PreparedData,
     arguments: Mapping[str, Any],
-    records: Sequence[VolumeRecord],
+    training: Sequence[VolumeRecord],
+    validation: Sequence[VolumeRecord],
 ) -> ModelInfo:
     """Returns what belongs to a model of this training, but its scores."""
-    subjects = {record.subject_id for record in records}
     return ModelInfo(
         network=config.network,
         network_arguments=arguments,
@@ -112,8 +112,13 @@ def model_info(
         threshold=config.threshold,
         min_lesion_mm3=config.min_lesion_mm3,
         data_identity=data.identity,
-        seen_subjects=tuple(sorted(map(subject_digest, subjects))),
+        seen_subjects=_digests((*training, *validation)),
+        fitted_subjects=_digests(training),
     )
+
+
+def _digests(records: Sequence[VolumeRecord]) -> tuple[str, ...]:
+    return tuple(sorted({subject_digest(r.subject_id) for r in records}))
 
 
 def compile_model(

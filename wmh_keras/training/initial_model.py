@@ -67,10 +67,15 @@ def check_initial_model(config: TrainingConfig, info: ModelInfo) -> None:
 def with_origin(info: ModelInfo, earlier: ModelInfo) -> ModelInfo:
     """Adds what the weights had seen before to what is known of a model."""
     seen = {*info.seen_subjects, *earlier.seen_subjects}
+    fitted = None  # not known of the one, so not of both together
+    if None not in (info.fitted_subjects, earlier.fitted_subjects):
+        fitted = {*info.fitted_subjects, *earlier.fitted_subjects}
+        fitted = tuple(sorted(fitted))
     identities = (earlier.data_identity, *earlier.origin.data_identities)
     return dataclasses.replace(
         info,
         seen_subjects=tuple(sorted(seen)),
+        fitted_subjects=fitted,
         origin=Origin(weights_digest(earlier), identities),
     )
 
@@ -96,6 +101,7 @@ def to_state(info: ModelInfo) -> dict[str, Any]:
         "weights_sha256": info.origin.weights_sha256,
         "data_identities": list(info.origin.data_identities),
         "seen_subjects": list(info.seen_subjects),
+        "fitted_subjects": info.fitted_subjects and list(info.fitted_subjects),
     }
 
 
@@ -104,9 +110,12 @@ def restore_origin(info: ModelInfo, checkpoint: Checkpoint) -> ModelInfo:
     state = checkpoint.state.get(STATE)
     if state is None:
         return info
+    # Not in a checkpoint of an earlier version.
+    fitted = state.get("fitted_subjects")
     return dataclasses.replace(
         info,
         seen_subjects=tuple(state["seen_subjects"]),
+        fitted_subjects=None if fitted is None else tuple(fitted),
         origin=Origin(state["weights_sha256"], tuple(state["data_identities"])),
     )
 

@@ -77,9 +77,7 @@ def train(
     data = open_prepared_data(config.data_dir)
     training, validation = choose_records(data, config)
     arguments = assembly.network_arguments(data, config)
-    info = assembly.model_info(
-        config, data, arguments, (*training, *validation)
-    )
+    info = assembly.model_info(config, data, arguments, training, validation)
     devices = distribution.set_up_devices(group)
     distribution.check_batch_size(config.global_batch_size, devices.count)
     workdir = Path(config.workdir)

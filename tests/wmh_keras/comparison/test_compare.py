@@ -404,6 +404,117 @@ def test_folds_are_done_once(folded, in_process):
     assert run_step.labels == ["report"]
 
 
+CALIBRATED = [
+    "calibrate narrow fold_1",
+    "calibrate narrow fold_2",
+    "evaluate narrow",
+    "report",
+]
+
+
+def test_folds_have_settings_of_their_own(folded, in_process):
+    """Chosen after the training, noticed when asked for, undone if not."""
+    request, *_ = folded
+    places = Places(request.workdir)
+    table = places.fold_models("narrow")
+    plain = table.read_text()
+    asked = dataclasses.replace(
+        request,
+        evaluate_flags=("--nopictures", "--test_time_flips=left_right"),
+        cross_validation=CrossValidation(2, calibrate=True),
+    )
+    assert states_of(asked) == ["done", "to do"] * 2 + ["to do"] * 2
+    run_step = in_process(**{"calibrate narrow fold_1": "no luck"})
+    (row,) = compare(asked, run_step).rows
+    assert run_step.labels == CALIBRATED[:1]
+    assert row.error.startswith("calibrate narrow fold_1: no luck (log: ")
+    assert table.read_text() == plain
+    run_step = in_process(report="not now")
+    result = compare(asked, run_step)
+    assert run_step.labels == CALIBRATED
+    # Each fold's choice is that of its own validation subjects.
+    settings = {}
+    for name in ("fold_1", "fold_2"):
+        folder = places.calibration("narrow", name)
+        content = json.loads((folder / "calibration.json").read_text())
+        listed = (places.folds / name / "validation.txt").read_text().split()
+        assert content["calibrated"]["subjects"] == sorted(
+            map(subject_digest, listed)
+        )
+        assert content["calibrated"]["test_time_flips"] == "left_right"
+        assert "validation subjects chose" in content["calibration"]["note"]
+        chosen = content["calibration"]["chosen"]
+        settings[name] = (chosen["threshold"], chosen["min_lesion_mm3"])
+    for row in read_csv(table):
+        name = os.path.basename(row["model"])
+        found = float(row["threshold"]), float(row["min_lesion_mm3"])
+        assert found == settings[name]
+    for row in (*result.fold_rows, *rows_of(places.fold_table)):
+        row = row if isinstance(row, dict) else dataclasses.asdict(row)
+        found = float(row["threshold"]), float(row["min_lesion_mm3"])
+        assert found == settings[row["fold"]]
+    # What is done is not done again; a changed model is calibrated again.
+    assert states_of(asked) == ["done"] * 5 + ["to do"]
+    damaged = places.calibration("narrow", "fold_2") / "calibration.csv"
+    kept = damaged.read_bytes()
+    damaged.write_text("")
+    assert states_of(asked)[3:] == ["to do"] * 3
+    run_step = in_process(report="not now")
+    compare(asked, run_step)
+    assert run_step.labels == ["calibrate narrow fold_2", "report"]
+    assert damaged.read_bytes() == kept
+    # Without the flag all are evaluated as before.
+    assert states_of(request) == ["done", "done", "to do", "to do"]
+    run_step = in_process(report="not now")
+    compare(request, run_step)
+    assert run_step.labels == ["evaluate narrow", "report"]
+    assert table.read_text() == plain
+
+
+def test_subjects_are_evaluated_with_their_fold_s_settings(folded, tmp_path):
+    """Whatever the choice: the numbers are those of its model alone."""
+    request, *_ = folded
+    places = Places(request.workdir)
+    table = places.fold_models("narrow").with_name("own.csv")
+    own = {"fold_1": ("0.42", "700.0"), "fold_2": ("0.38", "0.0")}
+    rows = read_csv(places.fold_models("narrow"))
+    lines = [
+        ",".join((*row.values(), *own[os.path.basename(row["model"])]))
+        for row in rows
+    ]
+    table.write_text(
+        "subject_id,model,threshold,min_lesion_mm3\n" + "\n".join(lines)
+    )
+    common = (f"--data_dir={request.data_dir}", "--nopictures")
+    out = tmp_path / "own"
+    flags = (*common, f"--fold_models={table}", f"--output_dir={out}")
+    assert evaluate(["wmh-evaluate", *flags]) == 0
+    table.unlink()
+    found = rows_of(out / "per_patient.csv")
+    for name, (threshold, size) in own.items():
+        flags = (
+            *common,
+            f"--model={places.run('narrow', name)}",
+            f"--subjects={places.folds / name / 'test.txt'}",
+            f"--threshold={threshold}",
+            f"--min_lesion_mm3={size}",
+            f"--output_dir={tmp_path / name}",
+        )
+        assert evaluate(["wmh-evaluate", *flags]) == 0
+        of_fold = [dict(row) for row in found if row["model"] == name]
+        assert [row.pop("model") for row in of_fold]
+        assert of_fold == rows_of(tmp_path / name / "per_patient.csv")
+
+
+def test_what_is_chosen_is_not_given(folded):
+    request, *_ = folded
+    asked = dataclasses.replace(
+        request, cross_validation=CrossValidation(2, calibrate=True)
+    )
+    with pytest.raises(UserError, match="--threshold is what --calibrate"):
+        make_plan(asked)
+
+
 def test_models_that_have_seen_a_subject_are_refused(folded, tmp_path, capsys):
     request, *_ = folded
     places = Places(request.workdir)
@@ -521,6 +632,7 @@ def test_recipes_do_not_fit_the_test_subjects(request_of, tmp_path):
         (("--recipes=a",), "--workdir"),
         (("--recipes=a", "--workdir=w,x"), "commas"),
         (("--recipes=a", "--workdir=w", "--seed=1"), "--num_folds"),
+        (("--recipes=a", "--workdir=w", "--calibrate"), "--num_folds"),
         (
             ("--recipes=a", "--workdir=w", "--num_folds=2", "--test_split=x"),
             "--cv_splits",

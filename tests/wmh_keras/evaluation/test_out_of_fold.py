@@ -14,24 +14,34 @@ from wmh_keras.evaluation.fold_models import (
     read_fold_models,
     write_fold_models,
 )
-from wmh_keras.evaluation.out_of_fold import describe_out_of_fold
+from wmh_keras.evaluation.out_of_fold import (
+    describe_out_of_fold,
+    fold_settings,
+)
 from wmh_keras.evaluation.request import OutOfFoldRequest
+from wmh_keras.inference.ensemble import MaskSettings
 from wmh_keras.model_info import ModelInfo, subject_digest
 
 
-def test_a_table_is_read_as_it_was_written(tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [(None, None), (MaskSettings(0.35, 3.0), MaskSettings(0.5, 0.0))],
+)
+def test_a_table_is_read_as_it_was_written(tmp_path, settings):
     table = tmp_path / "folds/models.csv"
     models = [
-        (tmp_path / "runs/fold_1", ("a", "c")),
-        (tmp_path / "runs/fold_2", ("b",)),
+        FoldModel(name, tmp_path / "runs" / name, subjects, own)
+        for name, subjects, own in zip(
+            ("fold_1", "fold_2"), (("a", "c"), ("b",)), settings, strict=True
+        )
     ]
     write_fold_models(table, models)
-    found = read_fold_models(table)
-    assert [(m.name, m.subjects) for m in found] == [
-        ("fold_1", ("a", "c")),
-        ("fold_2", ("b",)),
+    found = [
+        dataclasses.replace(m, model=m.model.resolve())
+        for m in read_fold_models(table)
     ]
-    assert [m.model.resolve() for m in found] == [m for m, _ in models]
+    assert found == models
+    assert ("threshold" in table.read_text()) == bool(settings[0])
 
 
 def test_models_of_one_name_are_called_by_their_path(tmp_path):
@@ -52,6 +62,18 @@ def test_models_of_one_name_are_called_by_their_path(tmp_path):
         ("subject_id,path\na,m\n", "line 2: .* found no model"),
         ("subject_id,model\na,\n", "line 2: .* found no model"),
         ("subject_id,model\na,m\nsub-a,n\n", "line 3: .* a has two"),
+        (
+            "subject_id,model,threshold\na,m,0.5\n",
+            "line 2: .* threshold and min_lesion_mm3, or neither",
+        ),
+        (
+            "subject_id,model,threshold,min_lesion_mm3\na,m,0.5,\n",
+            "line 2: expected numbers",
+        ),
+        (
+            "subject_id,model,threshold,min_lesion_mm3\na,m,0.5,3\nb,m,0.4,3\n",
+            "line 3: expected the threshold .* of m before",
+        ),
     ],
 )
 def test_damaged_tables_are_refused(tmp_path, text, message):
@@ -138,3 +160,36 @@ def test_a_setting_for_all_makes_them_agree(describe):
     found = describe(given, threshold=0.4, min_lesion_mm3=3.0)
     assert found["threshold"] == 0.3
     assert found["rules"]["min_lesion_mm3"] == 2.0
+
+
+OWN = "subject_id,model,threshold,min_lesion_mm3\na,one,0.3,5\nb,two,0.45,0\n"
+
+
+def test_each_model_may_have_settings_of_its_own(describe, tmp_path):
+    before = describe()
+    (tmp_path / "models.csv").write_text(OWN)
+    # Whatever the models themselves say.
+    found = describe(threshold=0.7, min_lesion_mm3=1.0)
+    assert found["threshold"] is None
+    assert found["rules"]["min_lesion_mm3"] == 0
+    assert fold_settings(found) == {
+        "one": MaskSettings(0.3, 5.0),
+        "two": MaskSettings(0.45, 0.0),
+    }
+    assert fold_settings(before) == dict.fromkeys(
+        ("one", "two"), MaskSettings(0.5, 0.0)
+    )
+    assert "threshold" not in before["folds"][0]
+
+
+@pytest.mark.parametrize("name", ["threshold", "min_lesion_mm3"])
+def test_settings_are_given_once(describe, tmp_path, name):
+    (tmp_path / "models.csv").write_text(OWN)
+    with pytest.raises(UserError, match=f"own; leave --{name} out"):
+        describe({name: 0.5})
+
+
+def test_settings_out_of_range_are_refused(describe, tmp_path):
+    (tmp_path / "models.csv").write_text(OWN.replace("0.45", "1.45"))
+    with pytest.raises(UserError, match="threshold: expected above 0"):
+        describe()

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from wmh_keras.reporting.report_text import manuscript_text
@@ -131,6 +132,40 @@ def test_methods_say_who_was_predicted_out_of_fold(study):
     assert "unet and unet3d: each patient was predicted by the one of 2 " in (
         methods
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            ((0.45, 5.0), (0.3, 0.0)),
+            "thresholded at 0.3 to 0.45 and predicted lesions below 0 to 5 mm³ "
+            "were removed; each cross-validation model had values of its own.",
+        ),
+        (
+            ((0.4, 0.0), (0.4, 0.0)),
+            "thresholded at 0.4 and predicted lesions of any size were kept; "
+            "each",
+        ),
+    ],
+)
+def test_methods_state_no_threshold_of_all_folds(study, settings, words):
+    first, *others = study.evaluations
+    evaluated = {
+        **first.summary["evaluated"],
+        "threshold": None,
+        "folds": [
+            {"name": str(n), "threshold": threshold, "min_lesion_mm3": size}
+            for n, (threshold, size) in enumerate(settings)
+        ],
+    }
+    summary = {**first.summary, "evaluated": evaluated}
+    first = dataclasses.replace(first, summary=summary)
+    methods = text_of(dataclasses.replace(study, evaluations=(first, *others)))[
+        "Methods"
+    ]
+    assert f"The probabilities of unet were {words}" in methods
+    assert "taken as given" not in methods
 
 
 def test_methods_follow_the_rules_of_the_evaluation(study):

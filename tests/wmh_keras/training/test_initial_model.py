@@ -103,11 +103,16 @@ def test_the_new_model_knows_all_that_its_weights_have_seen(
     assert set(info.seen_subjects) == set(map(subject_digest, "abcde"))
     assert info.origin.data_identities == (small_data.identity,)
     earlier = artifacts.read_model_info(first)
+    fitted = set(info.fitted_subjects)
+    assert set(earlier.fitted_subjects) < fitted < set(info.seen_subjects)
     assert info.origin.weights_sha256 == earlier.files["member_0.weights.h5"]
     # And a third one knows of both.
     third = with_origin(dataclasses.replace(info, seen_subjects=("x",)), info)
     assert third.origin.data_identities == (small_data.identity,) * 2
     assert set(third.seen_subjects) == {"x", *info.seen_subjects}
+    # Where the one does not tell whom it was fitted on, both do not.
+    silent = dataclasses.replace(earlier, fitted_subjects=None)
+    assert with_origin(info, silent).fitted_subjects is None
 
 
 def test_a_model_without_one_says_so(first):
@@ -130,6 +135,7 @@ def test_going_on_needs_no_initial_model_but_refuses_another(
     loop.train(longer)
     info = artifacts.read_model_info(tmp_path / "run")
     assert subject_digest("a") in info.seen_subjects
+    assert set(info.fitted_subjects) < set(info.seen_subjects)
     assert info.origin.weights_sha256
 
     # The same weights elsewhere are the same model.

@@ -1,0 +1,1 @@
+"""Choosing threshold and minimum lesion size on validation volumes."""
