@@ -93,10 +93,12 @@ def blur(
 ) -> tf.Tensor:
     """Mixes each slice with its Gaussian blur of standard deviation blur_px.
 
-    The share of the blurred one is uniform within 0 and 1.
+    The share of the blurred one is uniform within -sharpening and 1; below 0
+    it is an unsharp mask.
     """
     count, channels = tf.shape(image)[0], image.shape[-1]
-    share = tf.random.stateless_uniform((count,), seed)
+    low = -config.sharpening
+    share = low + (1 - low) * tf.random.stateless_uniform((count,), seed)
     share = tf.where(random_choice(count, seed, config), share, 0.0)
     reach = math.ceil(3 * config.blur_px)
     offsets = tf.range(-reach, reach + 1, dtype=tf.float32)

@@ -31,6 +31,8 @@ class AugmentationConfig:
         changes the intensity.
       blur_px: Of 2-D slices: standard deviation of the strongest blur, in
         pixels.
+      sharpening: Of 2-D slices: largest share of what that blur takes away
+        that is added instead.
       motion_ghosts: Of 2-D slices: largest weight of the ghosts, 0 to 1.
     """
 
@@ -47,6 +49,7 @@ class AugmentationConfig:
     gamma: float = 0.0
     bias_field: float = 0.0
     blur_px: float = 0.0
+    sharpening: float = 0.0
     motion_ghosts: float = 0.0
 
     @property

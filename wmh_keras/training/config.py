@@ -94,6 +94,13 @@ class TrainingConfig:
     thick_to_mm: float = flag(
         8.0, "--thick_slices: largest thickness that is made."
     )
+    thick_label_share: float = flag(
+        0.5,
+        "--thick_slices: a pixel is a lesion where at least this share of "
+        "the slices has one.",
+        lowest=0.01,
+        highest=1,
+    )
     synthetic_head: float = flag(
         0.0,
         "Share of the 2-D patches of skull-stripped volumes that get an "
@@ -210,6 +217,12 @@ class TrainingConfig:
         "Blur by a Gaussian of this standard deviation in pixels, mixed with "
         "the slice at random.",
         highest=10,
+    )
+    sharpening: float = flag(
+        0.0,
+        "Sharpen too, as scanners' edge filters do: add up to this share of "
+        "what --blur_px takes away.",
+        highest=5,
     )
     motion_ghosts: float = flag(
         0.0,

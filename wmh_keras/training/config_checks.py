@@ -16,6 +16,7 @@ _FOR_PATCHES = (
     "thick_slices",
     "thick_from_mm",
     "thick_to_mm",
+    "thick_label_share",
     "synthetic_head",
     "painted_lesions",
 )
@@ -81,6 +82,11 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
         raise UsageError(
             "--painted_lesions: expected 0 for 3-D patches, received "
             f"{config.painted_lesions}; lesions are painted into 2-D ones only"
+        )
+    if config.sharpening and not config.blur_px:
+        raise UsageError(
+            "--sharpening: expected only with --blur_px, which is the scale "
+            "of the edges that are sharpened"
         )
     is_plain = len(config.patch_size) != 3 and config.augment_on == "host"
     for name in _APPEARANCE:

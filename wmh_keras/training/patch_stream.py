@@ -189,7 +189,10 @@ class PatchStream:
         z = z - int(draw.integers(count))
         z = min(max(z, 0), stored.num_slices - count)
         start, shape = [z, *rest], [count, *plane]
-        return thicken(*self._read_painted(number, volume, start, shape))
+        return thicken(
+            *self._read_painted(number, volume, start, shape),
+            self.thick_slices.label_share,
+        )
 
     def _read_painted(
         self, number: int, volume: int, start: list[int], shape: list[int]

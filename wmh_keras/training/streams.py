@@ -84,7 +84,10 @@ def training_stream(
         patch_shift=config.patch_shift,
         augmentation=augmentation,
         thick_slices=ThickSlices(
-            config.thick_slices, config.thick_from_mm, config.thick_to_mm
+            config.thick_slices,
+            config.thick_from_mm,
+            config.thick_to_mm,
+            config.thick_label_share,
         ),
         synthetic_head=config.synthetic_head,
         painted_lesions=config.painted_lesions,
@@ -113,5 +116,6 @@ def augmentation_of(config: TrainingConfig, padding: str) -> AugmentationConfig:
         gamma=config.gamma,
         bias_field=config.bias_field,
         blur_px=config.blur_px,
+        sharpening=config.sharpening,
         motion_ghosts=config.motion_ghosts,
     )

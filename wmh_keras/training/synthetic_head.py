@@ -17,8 +17,10 @@ from wmh_keras.training.skull_stripping import REFERENCE_SIDE, is_background
 # In pixels of the half resolution, at the reference side. The outline of the
 # head is that of the brain, closed by a disc of this radius, which is beyond
 # the thickest head.
-_REACH = 17.0
+_REACH = 21.0
 _GAP, _SCALP = (1.2, 5.0), (1.5, 6.0)
+# Near the vertex a slice runs along the scalp, which then looks thick.
+_THICK_SCALP, _VERTEX = (6.0, 14.0), 0.2
 # How often there are eyes, marrow, and a sequence that suppresses fat.
 _EYES, _MARROW, _SUPPRESSED = 0.3, 0.5, 0.4
 _FINE = 1.2  # standard deviation of the smoothing of the finest texture
@@ -84,14 +86,18 @@ def _find_shape(
     eyes = np.zeros_like(brain)
     if draw.random() < _EYES:
         eyes = _draw_eyes(brain, unit, draw) & ~brain
+    reach = _REACH * unit
+    # The outline closes beyond the patch, as if the patch's rim went on.
+    margin = math.ceil(reach)
+    inner = (slice(margin, -margin),) * 2
+    brain, eyes = (np.pad(plane, margin, "edge") for plane in (brain, eyes))
     distance = scipy.ndimage.distance_transform_edt
     from_brain = distance(~brain).astype(np.float32)
     near = distance(~(brain | eyes)) if eyes.any() else from_brain
     # Inwards from the line at distance `reach`: the distance from what a disc
     # of that radius closes.
-    reach = _REACH * unit
     outside = reach - distance(near <= reach).astype(np.float32)
-    return _Shape(outside, from_brain, eyes, unit)
+    return _Shape(outside[inner], from_brain[inner], eyes[inner], unit)
 
 
 def _draw_eyes(
@@ -116,7 +122,9 @@ def _draw_eyes(
 def _levels(shape: _Shape, draw: np.random.Generator) -> np.ndarray:
     """Draws the intensities of a head, with air around it."""
     size = shape.outside.shape
-    gap, scalp = draw.uniform(*_GAP), draw.uniform(*_SCALP)
+    gap = draw.uniform(*_GAP)
+    is_vertex = draw.random() < _VERTEX
+    scalp = draw.uniform(*(_THICK_SCALP if is_vertex else _SCALP))
     fluid_share = draw.uniform(0, 0.7)  # of the gap; the rest is bone
     fluid, bone = draw.uniform(0.05, 0.4), draw.uniform(0.0, 0.15)
     # The outline of the head wavers less than what lies in it.

@@ -20,11 +20,14 @@ class ThickSlices:
       share: Of the slices of a thin volume that are thickened, 0 to 1.
       low_mm: Thickness at least.
       high_mm: Thickness at most.
+      label_share: Of the slices that become one: a pixel that so many label
+        as a lesion is one.
     """
 
     share: float = 0.0
     low_mm: float = 5.0
     high_mm: float = 8.0
+    label_share: float = 0.5
 
     def draw(self, spacing_mm: float, draw: np.random.Generator) -> int:
         """Draws how many slices of a volume become one.
@@ -44,20 +47,25 @@ class ThickSlices:
 
 
 def thicken(
-    image: np.ndarray, mask: np.ndarray
+    image: np.ndarray, mask: np.ndarray, label_share: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray]:
     """Makes one slice of several.
 
     Args:
       image: (d, h, w, c) float.
       mask: (d, h, w) uint8 with the labels 0, 1, 2.
+      label_share: Of the slices, above 0. People mark what they see, and a
+        bright lesion shows where it fills less than half of a thick slice.
 
     Returns:
       Image (1, h, w, c) float32, the mean, and mask (1, h, w) uint8: the
-      label that at least half of the slices have, else 0.
+      label that at least that share of the slices has, WMH before other
+      pathology, else 0.
     """
     thick = np.mean(image, axis=0, dtype=np.float32, keepdims=True)
     labels = np.zeros_like(mask[:1])
     for label in (OTHER_PATHOLOGY, WMH):
-        labels[np.mean(mask == label, axis=0, keepdims=True) >= 0.5] = label
+        labels[np.mean(mask == label, axis=0, keepdims=True) >= label_share] = (
+            label
+        )
     return thick, labels

@@ -71,8 +71,10 @@ def test_the_bias_field_is_smooth_and_bounded_and_spares_the_darkest():
     assert np.abs(np.diff(field, axis=2)).max() < 0.08
 
 
-def test_blur_is_a_mix_with_a_gaussian(image):
-    changed = blur(image, SEED, AugmentationConfig(blur_px=1.5)).numpy()
+@pytest.mark.parametrize("sharpening", [0, 1])
+def test_blur_is_a_mix_with_a_gaussian(image, sharpening):
+    config = AugmentationConfig(blur_px=1.5, sharpening=sharpening)
+    changed = blur(image, SEED, config).numpy()
     shares = []
     for before, after in zip(image, changed, strict=True):
         smooth = scipy.ndimage.gaussian_filter(
@@ -82,7 +84,8 @@ def test_blur_is_a_mix_with_a_gaussian(image):
         share = (towards * (after - before)).sum() / (towards**2).sum()
         np.testing.assert_allclose(after, before + share * towards, atol=1e-5)
         shares.append(share)
-    assert 0 <= min(shares) < max(shares) <= 1
+    assert -sharpening <= min(shares) < max(shares) <= 1
+    assert (min(shares) < 0) == bool(sharpening)
 
 
 def test_ghosts_keep_the_mean_and_the_darkest_at_the_least(image):

@@ -100,3 +100,9 @@ def test_lesions_are_painted_into_2d_patches_alone():
     with pytest.raises(UsageError, match="--painted_lesions: expected 0 for"):
         TrainingConfig(patch_size=(4, 8, 8), painted_lesions=0.5)
     assert TrainingConfig(patch_size=(8, 8), painted_lesions=0.5).patch_size
+
+
+def test_sharpening_goes_with_blur():
+    with pytest.raises(UsageError, match="--sharpening: expected only with"):
+        TrainingConfig(sharpening=0.5)
+    assert TrainingConfig(sharpening=0.5, blur_px=1.0).sharpening == 0.5

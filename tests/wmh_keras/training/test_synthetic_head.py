@@ -9,7 +9,7 @@ SIDE = 256  # of the slice; the patch is a part of it
 SHAPE = (121, 130)
 # The thickest head, with its wavering outline; behind the brain's front, where
 # no eye is.
-FARTHEST, BEHIND = 32, slice(0, 30)
+FARTHEST, BEHIND = 44, slice(0, 30)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_dark_gap_then_a_scalp_of_any_brightness(patch):
                 np.median(1 - head[(distance > e) & (distance <= e + 1)] / AIR)
                 for e in edges
             ]
-            for head in draw_heads(patch, 40)
+            for head in draw_heads(patch, 100)
         ]
     )
     darkest = np.minimum.accumulate(profiles[:, :14], axis=1).min(axis=1)
@@ -83,7 +83,7 @@ def test_a_dark_gap_then_a_scalp_of_any_brightness(patch):
     brightest = np.array(
         [
             np.percentile(1 - head[distance > 0] / AIR, 97)
-            for head in draw_heads(patch, 40)
+            for head in draw_heads(patch, 100)
         ]
     )
     assert np.mean(brightest > 1) > 0.2  # brighter than the brain

@@ -43,6 +43,14 @@ def test_the_image_is_the_mean_and_the_label_that_of_the_half():
     np.testing.assert_array_equal(labels, [[[1, 0, 2]]])
 
 
+def test_what_shows_in_a_part_of_the_slices_may_be_a_lesion():
+    mask = np.zeros((5, 1, 2), np.uint8)
+    mask[:2, 0, 0] = 1
+    mask[:1, 0, 1] = 1
+    _, labels = thicken(np.zeros((5, 1, 2, 1)), mask, label_share=0.4)
+    np.testing.assert_array_equal(labels, [[[1, 0]]])
+
+
 def test_a_tie_is_a_lesion():
     mask = np.array([[[1]], [[2]]], np.uint8)
     _, labels = thicken(np.zeros((2, 1, 1, 1)), mask)
