@@ -68,7 +68,7 @@ def test_a_dark_gap_then_a_scalp_of_any_brightness(patch):
     _, brain = patch
     distance = scipy.ndimage.distance_transform_edt(~brain)
     distance[75:] = 0  # not where the eyes are
-    edges = range(1, 30)
+    edges = range(1, 44)
     profiles = np.array(
         [
             [
@@ -90,7 +90,7 @@ def test_a_dark_gap_then_a_scalp_of_any_brightness(patch):
     assert np.mean(brightest < 0.6) > 0.1
     ends = [np.flatnonzero(profile > 0.12)[-1] for profile in profiles]
     assert min(ends) > 2
-    assert max(ends) < 28
+    assert max(ends) > 20  # a thick scalp
 
 
 def test_every_channel_gets_intensities_of_its_own(patch):
