@@ -91,6 +91,8 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.plausibility",
+        "wmh_keras.plausibility.training_range",
         "wmh_keras.process_group",
     },
     "wmh_keras.evaluation": {
@@ -119,6 +121,8 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.pictures",
+        "wmh_keras.plausibility",
+        "wmh_keras.plausibility.training_range",
         "wmh_keras.reporting",
     },
     # What the model says of itself: written by the export, read by clients.
