@@ -241,4 +241,8 @@ def _reason(
     if text is None:
         return None
     numbers = {"value": value, "low": low, "high": high}
-    return text.format(**{name: f"{n:.3g}" for name, n in numbers.items()})
+    return text.format(**{name: _short(n) for name, n in numbers.items()})
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"

@@ -62,8 +62,8 @@ def measure_contrast(head: CoarseHead) -> dict[str, float]:
         return {}
     level = head.image / median
     lowest = np.quantile(level[brain], 0.02)
-    # Halfway between fluid and brain.
-    is_tissue = level > (lowest + 1) / 2
+    # Halfway between fluid and brain; all of it where they are the same.
+    is_tissue = level >= (lowest + 1) / 2
     tissue = brain & is_tissue
     if np.count_nonzero(tissue) < _MIN_CELLS:
         return {}
@@ -131,8 +131,8 @@ def _without_bias(
     """Divides by the mean of the tissue around, so far as there is any."""
     sigmas = [_BIAS_MM / mm for mm in spacing_mm]
     weight = tissue.astype(np.float32)
-    total = scipy.ndimage.gaussian_filter(level * weight, sigmas)
-    around = scipy.ndimage.gaussian_filter(weight, sigmas)
+    total = scipy.ndimage.gaussian_filter(level * weight, sigmas, truncate=2)
+    around = scipy.ndimage.gaussian_filter(weight, sigmas, truncate=2)
     mean = np.divide(total, around, out=np.ones_like(total), where=tissue)
     return np.divide(level, mean, out=np.zeros_like(level), where=tissue)
 
