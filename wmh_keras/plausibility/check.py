@@ -1,9 +1,9 @@
 """Says in what a scan is unlike those that a model was trained on.
 
-What is allowed beyond the range of the training scans was chosen so that a
-site that the training has not seen passes: with the ranges of two of three
-sites (20 scans of 1.5 and 3 T, with and without skull, slices of 1 and 6.4 to
-8.1 mm), no scan of the third is taken for another contrast.
+What is allowed beyond the range of the training scans was chosen on 31 FLAIR
+of several scanners (with and without skull, slices of 1 to 8.1 mm) so that
+one of a site that the training has not seen passes, and on other contrasts
+made of the tissue maps of real heads, so that those do not.
 """
 
 import dataclasses
@@ -25,12 +25,7 @@ _HEADS = {
     SPACING: "not the grid of the {} training scans",
     LESIONS: "not the lesion load of the {} training scans",
 }
-_ADVICE = {
-    CONTRAST: "Is it a FLAIR? Look at the mask with care",
-    COVERAGE: "Look at the mask with care",
-    SPACING: "Look at the mask with care",
-    LESIONS: "Look at the mask with care",
-}
+_ADVICE = "Look at the mask with care"
 # Whatever else is missing, a brain has one.
 _OF_A_BRAIN = "tissue_spread"
 
@@ -216,15 +211,27 @@ def check_measures(
             reason = _reason(limit, measures[name], expected.ranges[name])
             reasons[limit.kind] += [reason] if reason else []
     return tuple(
-        Finding(kind, _sentence(kind, found, expected.volumes))
-        for kind, found in reasons.items()
-        if found
+        Finding(kind, _sentence(kind, reasons, expected.volumes))
+        for kind in KINDS
+        if reasons[kind]
     )
 
 
-def _sentence(kind: str, reasons: Sequence[str], volumes: int) -> str:
+def _sentence(
+    kind: str, reasons: Mapping[str, Sequence[str]], volumes: int
+) -> str:
+    question = ""
+    if kind == CONTRAST:
+        # The measures of contrast look for the brain below the top of the
+        # head, and so for another part of it where that is cut off.
+        reason = (
+            ", or is it that a part of the head is missing"
+            if reasons[COVERAGE]
+            else ""
+        )
+        question = f" Is it a FLAIR{reason}?"
     head = _HEADS[kind].format(volumes)
-    return f"{head}: {', and '.join(reasons)}. {_ADVICE[kind]}"
+    return f"{head}: {', and '.join(reasons[kind])}.{question} {_ADVICE}"
 
 
 def _reason(

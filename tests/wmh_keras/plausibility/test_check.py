@@ -134,3 +134,12 @@ def test_where_no_brain_is_seen_that_is_said():
     (finding,) = check_measures(without, EXPECTED)
     assert finding.kind == CONTRAST
     assert "no brain" in finding.sentence
+
+
+def test_a_strange_contrast_may_come_of_a_missing_part_of_the_head():
+    whole = check_measures({**LIKE, "cortex_level": 0.7}, EXPECTED)
+    part = check_measures(
+        {**LIKE, "cortex_level": 0.7, "coverage_mm": 60.0}, EXPECTED
+    )
+    assert "Is it a FLAIR? Look" in whole[0].sentence
+    assert "or is it that a part of the head is missing?" in part[0].sentence
