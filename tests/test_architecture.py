@@ -56,7 +56,17 @@ MAY_IMPORT = {
     "wmh_keras.process_group": {"data_prep"},
     "wmh_keras.hosts": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.distribution": {"data_prep", "wmh_keras.process_group"},
-    "wmh_keras.model_info": {"data_prep"},
+    # Measures of scans; what a model keeps of them is plain numbers.
+    "wmh_keras.plausibility": {
+        "data_prep",
+        "wmh_keras.metrics",
+        "wmh_keras.plausibility.training_range",
+    },
+    "wmh_keras.plausibility.training_range": set(),
+    "wmh_keras.model_info": {
+        "data_prep",
+        "wmh_keras.plausibility.training_range",
+    },
     "wmh_keras.artifacts": {
         "data_prep",
         "wmh_keras.model_info",
@@ -82,6 +92,8 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.plausibility",
+        "wmh_keras.plausibility.training_range",
         "wmh_keras.process_group",
     },
     "wmh_keras.evaluation": {
@@ -121,6 +133,8 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.pictures",
+        "wmh_keras.plausibility",
+        "wmh_keras.plausibility.training_range",
         "wmh_keras.reporting",
     },
     # What the model says of itself: written by the export, read by clients.

@@ -10,6 +10,10 @@ from typing import Any
 
 from data_prep import files
 from data_prep.preprocess_config import PreprocessConfig
+from wmh_keras.plausibility.training_range import (
+    TrainingRange,
+    parse_training_range,
+)
 
 FORMAT = 1
 
@@ -72,6 +76,8 @@ class ModelInfo:
       versions: Versions of the packages that wrote the model.
       members: The weights, one or more.
       files: SHA-256 by name of every file beside model.json.
+      training_range: What the scans were like that it was fitted on; None of
+        a model of an earlier version.
       folder: Where it was read from; None before it is saved.
     """
 
@@ -88,6 +94,7 @@ class ModelInfo:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     members: tuple[Member, ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    training_range: TrainingRange | None = None
     folder: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -117,7 +124,13 @@ class ModelInfo:
                 for member in self.members
             ],
             "files": dict(self.files),
+            **self._optional(),
         }
+
+    def _optional(self) -> dict[str, Any]:
+        if self.training_range is None:
+            return {}  # as models of earlier versions
+        return {"training_range": self.training_range.to_json()}
 
 
 def parse_model_info(content: object, folder: Path) -> ModelInfo:
@@ -177,6 +190,7 @@ def parse_model_info(content: object, folder: Path) -> ModelInfo:
         versions=_checked(content, "versions", dict),
         members=members,
         files=checksums,
+        training_range=parse_training_range(content.get("training_range")),
         folder=folder,
     )
 

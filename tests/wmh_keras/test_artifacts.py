@@ -12,6 +12,7 @@ from data_prep.preprocess import PreprocessConfig
 from wmh_keras import artifacts
 from wmh_keras.model_info import ModelInfo, Origin
 from wmh_keras.models import build_model
+from wmh_keras.plausibility.training_range import TrainingRange
 
 ARGUMENTS = {"side": 16, "channels": 1, "filters": [2, 4]}
 INFO = ModelInfo(
@@ -71,6 +72,20 @@ def test_an_ensemble_keeps_its_members_and_their_scores(tmp_path, models):
     assert [m.scores["val_dice"] for m in info.members] == [0.7, 0.8]
     for loaded, model in zip(artifacts.load_models(info), models, strict=True):
         np.testing.assert_array_equal(loaded.weights[0], model.weights[0])
+
+
+def test_the_training_range_is_optional_and_checked(tmp_path, models):
+    known = TrainingRange(14, {"slice_mm": (1.0, 8.1)})
+    info = dataclasses.replace(INFO, training_range=known)
+    artifacts.save_model(tmp_path / "new", models[:1], info)
+    assert artifacts.read_model_info(tmp_path / "new").training_range == known
+    artifacts.save_model(tmp_path / "old", models[:1], INFO)
+    content = json.loads((tmp_path / "old" / "model.json").read_text())
+    assert "training_range" not in content
+    assert artifacts.read_model_info(tmp_path / "old").training_range is None
+    edit(tmp_path / "new", training_range={"volumes": 14})
+    with pytest.raises(UserError, match="training_range: expected ranges"):
+        artifacts.read_model_info(tmp_path / "new")
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path, models):

@@ -18,6 +18,7 @@ import pytest
 from data_prep.files import locked_folder, write_json
 from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
+from wmh_keras.plausibility.training_range import TrainingRange
 from wmh_keras.predict import cli
 from wmh_keras.prediction.summary import VOLUME_COLUMNS
 
@@ -89,6 +90,11 @@ def test_one_file(predict, make_head, tmp_path, capsys):
     assert float(row["volume_ml"]) == pytest.approx(18 * 24 / 1000)
     assert row["engine"] == "jax"
     assert row["model"].startswith("unet-")
+    # The model is as those of earlier versions.
+    assert row["unlike_training"] == "not checked"
+    assert "1 of these scans could not be compared" in (
+        out / "index.html"
+    ).read_text(encoding="utf-8")
     lesions = rows_of(out / "X_lesions.csv")
     assert [float(lesion["volume_mm3"]) for lesion in lesions] == [216, 216]
     assert flair.read_bytes() == before
@@ -827,3 +833,38 @@ def test_an_image_that_one_model_needs_is_missing(
     )
     assert predict(flair, tmp_path / "out", *models_flag(two)) == 1
     assert "the model needs flair, t1; t1: " in capsys.readouterr().out
+
+
+def test_a_scan_unlike_the_training_scans_is_warned_of_everywhere(
+    save_model, bright_model, make_head, tmp_path, capsys
+):
+    seen = TrainingRange(9, {"slice_mm": (5.0, 6.0), "lesions": (1.0, 2.0)})
+    model = save_model(tmp_path / "model", [bright_model], training_range=seen)
+    like, unlike = make_head(), make_head(affine=np.diag([2.0, 2.0, 9.0, 1]))
+    write_head(tmp_path / "in" / "a_FLAIR.nii.gz", like)
+    write_head(tmp_path / "in" / "b_FLAIR.nii.gz", unlike)
+    out = tmp_path / "out"
+    arguments = [
+        "wmh-predict",
+        f"--input={tmp_path / 'in'}",
+        f"--model={model}",
+        f"--output_dir={out}",
+    ]
+    assert cli(arguments) == 0
+    sentence = (
+        "not the grid of the 9 training scans: slices 9 mm apart (training "
+        "scans 5 to 6). Look at the mask with care"
+    )
+    assert f"warning: b_FLAIR.nii.gz: {sentence}" in capsys.readouterr().out
+    first, second = rows_of(out / "volumes.csv")
+    assert first["unlike_training"] == "no"
+    assert first["warnings"] == ""
+    assert second["unlike_training"] == "spacing"
+    assert second["warnings"] == sentence
+    assert second["status"] == "done"  # it never refuses
+    record = json.loads((out / "b_FLAIR_prediction.json").read_text())
+    assert record["warnings"] == [sentence]
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert page.count('<p class="mark">Unlike the training scans: spacing') == 1
+    assert sentence in page
+    assert "could not be compared" not in page

@@ -15,6 +15,7 @@ from wmh_keras.inference.ensemble import (
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative
+from wmh_keras.prediction.likeness import expectations_of
 from wmh_keras.prediction.planning import (
     ScanPlan,
     Scans,
@@ -106,6 +107,7 @@ def predict(request: Request, planned: Plan) -> Result:
         engine,
         bids_derivative.describe_models(planned.infos, request.test_time_flips),
         dicom_seg=request.scans.dicom_seg,
+        expectations=expectations_of(planned.infos),
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)

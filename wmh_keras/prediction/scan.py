@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data_prep.cases.case import Case
@@ -16,6 +16,11 @@ from wmh_keras.metrics.volumetry import volume_ml
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
 from wmh_keras.prediction.bids_derivative import write_sidecars
+from wmh_keras.prediction.likeness import (
+    COLUMN,
+    Expectation,
+    compare_with_training,
+)
 from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Record, Settings
 from wmh_keras.prediction.result_files import (
@@ -41,12 +46,15 @@ class RunInfo:
       engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
       dicom_seg: whether masks of DICOM series are written as DICOM too.
+      expectations: what the models' training scans were like; where it is
+        empty, no scan is compared with them.
     """
 
     settings: Settings
     engine: Engine
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     dicom_seg: bool = False
+    expectations: Sequence[Expectation] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +184,9 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
     )
     has_uncertainty = result.disagreement is not None
     volume = volume_ml(result.mask, flair.voxel_mm3)
+    likeness = compare_with_training(
+        flair, volume, len(found), run.expectations
+    )
     thumbnails = write_results(job, flair, result, found, volume)
     if job.outputs.sidecars:
         write_sidecars(
@@ -191,10 +202,12 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
             "volume_ml": round(volume, 7),
             "lesions": len(found),
             **{f"{name}_lesions": n for name, n in counts.items()},
+            COLUMN: likeness.verdict,
             **_computing(run),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=[
+            *likeness.warnings,
             *result.warnings,
             *([f"no DICOM SEG: {seg_problem}"] if seg_problem else []),
         ],

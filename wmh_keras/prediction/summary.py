@@ -14,6 +14,7 @@ from data_prep.files import write_csv, write_text
 from data_prep.nifti import nifti_stem
 from data_prep.version import __version__
 from wmh_keras.prediction import records
+from wmh_keras.prediction.likeness import COLUMN, LIKE, NOT_CHECKED
 from wmh_keras.prediction.records import Record
 from wmh_keras.reporting.page import ScanEntry, render_page
 
@@ -39,6 +40,7 @@ VOLUME_COLUMNS = (
     "warnings",
     "status",
     "error",
+    COLUMN,
 )
 
 _LINKS = {
@@ -95,6 +97,7 @@ def _to_entry(record: Record, row: dict[str, Any], root: Path) -> ScanEntry:
         volume_ml=row["volume_ml"] if is_done else None,
         facts=_facts(row) if is_done else (),
         warnings=tuple(record.warnings),
+        mark=_mark(row) if is_done else "",
         error=row["error"],
         thumbnails=tuple(record.thumbnails) if is_done else (),
         links={
@@ -103,6 +106,14 @@ def _to_entry(record: Record, row: dict[str, Any], root: Path) -> ScanEntry:
             if is_done and key in record.files
         },
     )
+
+
+def _mark(row: dict[str, Any]) -> str:
+    """Says in what a scan is unlike the training scans, or nothing."""
+    verdict = row.get(COLUMN, "")
+    if verdict in ("", LIKE, NOT_CHECKED):
+        return ""
+    return f"Unlike the training scans: {verdict.replace('+', ', ')}"
 
 
 def _short_name(file: str) -> str:
@@ -132,4 +143,10 @@ def _notes(found: Sequence[Record]) -> list[str]:
     notes = [f"wmh-keras {__version__}, model {', '.join(models)}"]
     if len(models) > 1:
         notes.append("These scans were not all segmented by the same model.")
+    unknown = sum(r.row.get(COLUMN) == NOT_CHECKED for r in found)
+    if unknown:
+        notes.append(
+            f"{unknown} of these scans could not be compared with those that "
+            "the model was trained on: the model does not know them."
+        )
     return notes if models else []

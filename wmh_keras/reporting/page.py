@@ -21,6 +21,7 @@ class ScanEntry:
       volume_ml: total lesion volume; None where it failed.
       facts: short texts such as "12 lesions", in the order they are shown.
       warnings: what the user should know.
+      mark: what is to be seen at once, beside the name; "" for nothing.
       error: why it failed; "" where it did not.
       thumbnails: JPEG files in base64.
       links: text to path, relative to the page.
@@ -30,6 +31,7 @@ class ScanEntry:
     volume_ml: float | None
     facts: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    mark: str = ""
     error: str = ""
     thumbnails: Sequence[str] = ()
     links: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -50,9 +52,11 @@ def render_page(
     """
     failed = sum(bool(entry.error) for entry in entries)
     warned = sum(bool(entry.warnings) for entry in entries)
+    marked = sum(bool(entry.mark) for entry in entries)
     counts = f"{len(entries)} scan{'' if len(entries) == 1 else 's'}"
     counts += f", {failed} failed" if failed else ""
     counts += f", {warned} with warnings" if warned else ""
+    counts += f", {marked} of them marked" if marked else ""
     lines = [counts, *notes]
     return _PAGE.format(
         title=html.escape(title),
@@ -68,11 +72,14 @@ def render_page(
 
 def _render_entry(entry: ScanEntry, index: int) -> str:
     name = html.escape(entry.name)
-    # A failed scan comes last by volume and first by warning.
+    # A failed scan comes last by volume and first by warning, then the marked.
     volume = -1.0 if entry.volume_ml is None else entry.volume_ml
-    alarm = len(entry.warnings) + (1000 if entry.error else 0)
+    alarm = len(entry.warnings) + (100 if entry.mark else 0)
+    alarm += 1000 if entry.error else 0
     figure = "failed" if entry.error else f"{volume:.2f} ml"
     parts = [f'<h2>{name}</h2><p class="volume">{figure}</p>']
+    if entry.mark:
+        parts.append(f'<p class="mark">{html.escape(entry.mark)}</p>')
     if entry.facts:
         facts = " · ".join(html.escape(fact) for fact in entry.facts)
         parts.append(f'<p class="facts">{facts}</p>')
@@ -94,8 +101,9 @@ def _render_entry(entry: ScanEntry, index: int) -> str:
             for text, path in entry.links.items()
         )
         parts.append(f'<p class="links">{links}</p>')
+    kind = ' class="marked"' if entry.mark else ""
     return (
-        f'<article data-order="{index}" data-volume="{volume!r}" '
+        f'<article{kind} data-order="{index}" data-volume="{volume!r}" '
         f'data-alarm="{alarm}">{"".join(parts)}</article>'
     )
 
@@ -127,6 +135,9 @@ article > * { grid-column: 1 / -1; margin: 2px 0; }
 h2 { font-size: 1rem; grid-column: 1; overflow-wrap: anywhere; }
 article > .volume { grid-column: 2; font-weight: 600; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
+.marked { border-left: 6px solid var(--warn); }
+.mark { justify-self: start; background: var(--warn); color: var(--card);
+  border-radius: 4px; padding: 1px 8px; font-size: .9rem; font-weight: 600; }
 .facts { color: var(--soft); font-size: .9rem; }
 .warning, .error { font-size: .9rem; overflow-wrap: anywhere; }
 .warning { color: var(--warn); } .warning::before { content: "Warning: "; }

@@ -23,6 +23,7 @@ from wmh_keras.training.device_idle import DeviceIdle, UnreadLogs
 from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
+from wmh_keras.training.seen_range import earlier_range, measure_training_range
 from wmh_keras.training.streams import Stream, training_stream
 from wmh_keras.training.subjects import choose_records, data_fingerprint
 from wmh_keras.training.validation import THRESHOLD, VolumeValidation
@@ -249,8 +250,18 @@ class _Run:
         if not self.group.is_first:
             return
         with distribution.without_others():
+            self._measure_scans()
             artifacts.save_model(
                 self.workdir / artifacts.MODEL_FOLDER,
                 [model],
                 dataclasses.replace(self.info, scores=scores),
             )
+
+    def _measure_scans(self) -> None:
+        """Makes the first model that is kept wait for what all keep."""
+        if self.info.training_range is not None:
+            return
+        known = earlier_range(self.workdir) or measure_training_range(
+            self.data, self.stream.records, self.config
+        )
+        self.info = dataclasses.replace(self.info, training_range=known)

@@ -82,3 +82,17 @@ def test_links_are_quoted():
 
 def test_no_scans():
     assert "0 scans" in render_page("t", [])
+
+
+def test_a_marked_scan_is_seen_at_once_and_sorted_before_the_warned():
+    marked = ScanEntry(
+        name="E", volume_ml=3.0, warnings=["x"], mark="Unlike <the> others"
+    )
+    page = render_page("t", [*ENTRIES, marked])
+    reader = read(page)
+    assert "Unlike <the> others" in " ".join(reader.text)
+    articles = reader.all("article")
+    assert [a.get("class") for a in articles] == [None, None, None, "marked"]
+    alarms = [int(a["data-alarm"]) for a in articles]
+    assert sorted(range(4), key=lambda i: -alarms[i]) == [2, 3, 0, 1]
+    assert "4 scans, 1 failed, 2 with warnings, 1 of them marked" in page

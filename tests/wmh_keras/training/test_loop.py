@@ -13,6 +13,7 @@ from wmh_keras.metrics import pixel
 from wmh_keras.training import loop
 from wmh_keras.training.callbacks import HISTORY_COLUMNS
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.seen_range import earlier_range
 from wmh_keras.training.validation import ValidationScores, VolumeValidation
 
 
@@ -99,6 +100,9 @@ def test_the_best_model_is_kept_with_what_belongs_to_it(
         "channels": 1,
         "filters": [4],
     }
+    assert info.training_range.volumes == 3
+    # What a training that goes on takes over.
+    assert earlier_range(workdir) == info.training_range
 
 
 def test_its_score_is_what_prediction_gives_at_one_half(trained, small_data):

@@ -1,0 +1,1 @@
+"""Is a scan like those that a model was trained on?"""
