@@ -39,6 +39,7 @@ BINARIES = {
     "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.export",
+    "wmh_keras.pack_model",
     "wmh_keras.predict",
     "wmh_keras.report",
     "wmh_keras.train",
@@ -56,10 +57,23 @@ MAY_IMPORT = {
     "wmh_keras.hosts": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.distribution": {"data_prep", "wmh_keras.process_group"},
     "wmh_keras.model_info": {"data_prep"},
+    "wmh_keras.model_json": {"data_prep", "wmh_keras.model_info"},
+    "wmh_keras.weight_files": set(),
+    "wmh_keras.shipped": {"data_prep"},
     "wmh_keras.artifacts": {
         "data_prep",
         "wmh_keras.model_info",
+        "wmh_keras.model_json",
         "wmh_keras.models",
+        "wmh_keras.weight_files",
+    },
+    "wmh_keras.packing": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.model_json",
+        "wmh_keras.weight_files",
     },
     "wmh_keras.datasets": {"data_prep"},
     "wmh_keras.inference": {
@@ -70,6 +84,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.shipped",
     },
     "wmh_keras.training": {
         "data_prep",
@@ -82,6 +97,7 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.models",
         "wmh_keras.process_group",
+        "wmh_keras.shipped",
     },
     "wmh_keras.evaluation": {
         "data_prep",
@@ -90,6 +106,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.pictures",
+        "wmh_keras.shipped",
         "wmh_keras.statistics",
     },
     "wmh_keras.comparison": {
@@ -120,6 +137,7 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.prediction",
         "wmh_keras.serving.description",
+        "wmh_keras.shipped",
     },
     "wmh_keras.serving": {
         "data_prep",
@@ -129,6 +147,7 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.models",
         "wmh_keras.serving.description",
+        "wmh_keras.shipped",
     },
     "wmh_keras.reporting": {
         "data_prep",

@@ -40,6 +40,7 @@ class RunInfo:
       settings: what decides the results.
       engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
+      model_name: what people call it, or "".
       dicom_seg: whether masks of DICOM series are written as DICOM too.
     """
 
@@ -47,6 +48,7 @@ class RunInfo:
     engine: Engine
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     dicom_seg: bool = False
+    model_name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +250,11 @@ def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
 
 
 def _computing(run: RunInfo) -> dict[str, str]:
-    return {"engine": run.engine.name, "precision": run.engine.precision}
+    return {
+        "model_name": run.model_name,
+        "engine": run.engine.name,
+        "precision": run.engine.precision,
+    }
 
 
 def _who(case: Case) -> dict[str, str]:
