@@ -202,7 +202,7 @@ def read_weights(info: ModelInfo) -> list[dict[str, list["np.ndarray"]]]:
         _check_file(file, info.files[member.file])
         try:
             members.append(read_arrays(file))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, TypeError, ValueError, KeyError) as error:
             raise UserError(f"{file}: not usable weights: {error}") from error
     return members
 

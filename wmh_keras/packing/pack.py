@@ -138,7 +138,7 @@ def _copy_members(
         name = artifacts.member_file(len(members))
         try:
             copy_weights(source, folder / name, dtype)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, TypeError, ValueError, KeyError) as error:
             raise UserError(
                 f"{source}: cannot be stored as {dtype}: {error}; nothing was "
                 "written. --weights_dtype=float32 keeps every digit"
