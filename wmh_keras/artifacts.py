@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = "model"
 INFO_FILE = "model.json"
+LICENCE_FILE = "LICENSE.txt"
 
 _PREVIOUS_SUFFIX = ".previous"
 

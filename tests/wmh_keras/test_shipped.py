@@ -15,6 +15,7 @@ from data_prep.program import parse_flags
 from wmh_keras import artifacts, bids_app, predict, shipped
 from wmh_keras.evaluation import evaluate_flags, flag_requests
 from wmh_keras.serving import export_flags
+from wmh_keras.serving.export_request import plan_export
 from wmh_keras.training.named_model import read_named_model
 
 LARGEST_BYTES = 30e6
@@ -136,6 +137,14 @@ def test_other_programs_know_its_name(name):
         given = parse_flags(export_flags.define_flags, arguments)
         models = export_flags.request_from(given).model_paths
     assert models == (shipped.shipped_folder(),)
+
+
+def test_its_licence_goes_into_an_export(tmp_path):
+    arguments = ["--model=shipped", f"--output_dir={tmp_path}"]
+    given = parse_flags(export_flags.define_flags, arguments)
+    plan = plan_export(export_flags.request_from(given))
+    licence = shipped.shipped_folder() / "LICENSE.txt"
+    assert plan.licence == licence.read_text(encoding="utf-8")
 
 
 def test_a_training_starts_from_one_of_its_networks(tmp_path, monkeypatch):

@@ -8,12 +8,11 @@ from data_prep import files
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras import artifacts
+from wmh_keras.artifacts import LICENCE_FILE
 from wmh_keras.inference.ensemble import as_ensemble, common_settings
 from wmh_keras.inference.model_text import describe_model
 from wmh_keras.model_info import Member, ModelInfo
 from wmh_keras.packing.merging import check_alike, merge_infos
-
-LICENCE_FILE = "LICENSE.txt"
 
 
 @dataclasses.dataclass(frozen=True)

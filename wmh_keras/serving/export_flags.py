@@ -65,7 +65,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1,
         **common,
     )
-    licence = "Text file with the licence of the model, to lie beside it."
+    licence = (
+        "Text file with the licence of the model, to lie beside it; by default "
+        "that of a packed model."
+    )
     flags.DEFINE_string("licence", None, licence, **common)
 
 
