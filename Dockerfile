@@ -2,9 +2,10 @@
 #
 #   docker build -t wmh-keras .                       # target cpu
 #   docker build -t wmh-keras:cuda --target cuda .    # NVIDIA GPUs
-#   docker run --rm -v BIDS:/data:ro -v OUT:/out -v MODEL:/model:ro wmh-keras \
-#     /data /out participant --model=/model
+#   docker run --rm -v BIDS:/data:ro -v OUT:/out wmh-keras /data /out participant
 #
+# It holds the model that comes with the package; a model of your own is
+# mounted: -v MODEL:/model:ro and participant --model=/model
 # docs/container.md has the rest; container/check.sh builds and tries it.
 ARG BASE=debian:bookworm-slim
 

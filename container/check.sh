@@ -174,7 +174,10 @@ bids_app() {
   for folder in "$scratch"/study/heads/cohort/sub-*; do
     labels+=("${folder##*/sub-}")
   done
-  expect 2 "${app[@]}" participant
+  # With the model in the image, into a folder of its own.
+  inside wmh-entrypoint --version | grep "^model " || fail "no model inside"
+  expect 0 inside wmh-entrypoint /study/heads/cohort /study/shipped \
+    participant --participant_label "${labels[0]}"
   expect 1 "${app[@]}" group --model=/study/run
   # Two at once, into one folder.
   "${app[@]}" participant --model=/study/run \

@@ -31,6 +31,7 @@ def run_program(
     argv: Sequence[str] | None = None,
     flagfile_dir: str | os.PathLike | None = None,
     positional: Sequence[str] = (),
+    version_details: Callable[[], str] = str,
 ) -> int:
     """Parses the flags, runs `main` and turns user errors into exit codes.
 
@@ -49,6 +50,8 @@ def run_program(
         recipes.
       positional: flags that are also given by place, without their names, as
         the standard of BIDS Apps wants it.
+      version_details: what `--version` says in a second line; by default
+        there is none.
 
     Returns:
       0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -60,8 +63,7 @@ def run_program(
         _print_to_the_end(format_help(name, description, flag_values))
         return EXIT_OK
     if "--version" in argv[1:]:
-        print(f"{name} {__version__}")
-        return EXIT_OK
+        return _print_version(name, version_details)
     try:
         _parse(flag_values, argv, flagfile_dir, positional)
         return main(flag_values)
@@ -189,6 +191,18 @@ def _parse(
             f"expected only {expected}, received {' '.join(map(repr, extra))}; "
             "a value belongs to its flag, as in --input=FILE"
         )
+
+
+def _print_version(name: str, version_details: Callable[[], str]) -> int:
+    print(f"{name} {__version__}", flush=True)
+    try:
+        details = version_details()
+    except UserError as error:
+        _complain(name, str(error))
+        return EXIT_FAILED
+    if details:
+        print(details)
+    return EXIT_OK
 
 
 def _print_to_the_end(text: str) -> None:

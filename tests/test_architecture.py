@@ -40,6 +40,7 @@ BINARIES = {
     "wmh_keras.compare",
     "wmh_keras.evaluate",
     "wmh_keras.export",
+    "wmh_keras.pack_model",
     "wmh_keras.predict",
     "wmh_keras.report",
     "wmh_keras.train",
@@ -67,10 +68,28 @@ MAY_IMPORT = {
         "data_prep",
         "wmh_keras.plausibility.training_range",
     },
+    "wmh_keras.model_json": {
+        "data_prep",
+        "wmh_keras.model_info",
+        "wmh_keras.plausibility.training_range",
+    },
+    "wmh_keras.weight_files": set(),
+    "wmh_keras.shipped": {"data_prep"},
     "wmh_keras.artifacts": {
         "data_prep",
         "wmh_keras.model_info",
+        "wmh_keras.model_json",
         "wmh_keras.models",
+        "wmh_keras.weight_files",
+    },
+    "wmh_keras.packing": {
+        "data_prep",
+        "wmh_keras.artifacts",
+        "wmh_keras.inference",
+        "wmh_keras.model_info",
+        "wmh_keras.model_json",
+        "wmh_keras.plausibility.training_range",
+        "wmh_keras.weight_files",
     },
     "wmh_keras.datasets": {"data_prep"},
     "wmh_keras.inference": {
@@ -81,6 +100,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.models",
+        "wmh_keras.shipped",
     },
     "wmh_keras.training": {
         "data_prep",
@@ -95,6 +115,7 @@ MAY_IMPORT = {
         "wmh_keras.plausibility",
         "wmh_keras.plausibility.training_range",
         "wmh_keras.process_group",
+        "wmh_keras.shipped",
     },
     "wmh_keras.evaluation": {
         "data_prep",
@@ -103,6 +124,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.pictures",
+        "wmh_keras.shipped",
         "wmh_keras.statistics",
     },
     "wmh_keras.calibration": {
@@ -146,6 +168,7 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.prediction",
         "wmh_keras.serving.description",
+        "wmh_keras.shipped",
     },
     "wmh_keras.serving": {
         "data_prep",
@@ -155,6 +178,7 @@ MAY_IMPORT = {
         "wmh_keras.model_info",
         "wmh_keras.models",
         "wmh_keras.serving.description",
+        "wmh_keras.shipped",
     },
     "wmh_keras.reporting": {
         "data_prep",

@@ -1,8 +1,10 @@
 """The model folder: what a training hands to everything that comes after.
 
     model/
-      model.json              what the model is, and the SHA-256 of each file
+      model.json              what the model is, the SHA-256 of each file, and
+                              a checksum of itself
       member_0.weights.h5     weights of the network, one file a member
+      LICENSE.txt             of a packed model
 
 A network is rebuilt by `build_model` from checked arguments and gets weights
 only: nothing in the folder is code, and nothing is unpickled. Several members
@@ -13,14 +15,15 @@ import dataclasses
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_prep import files
 from data_prep.errors import UserError
 from data_prep.version import installed_versions
-from wmh_keras.model_info import Member, ModelInfo, parse_model_info
+from wmh_keras.model_info import Member, ModelInfo
+from wmh_keras.model_json import parse_model_info
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = "model"
 INFO_FILE = "model.json"
+LICENCE_FILE = "LICENSE.txt"
 
 _PREVIOUS_SUFFIX = ".previous"
 
@@ -54,35 +58,67 @@ def save_model(
     Returns:
       The info as it was written.
     """
-    folder = Path(folder)
     if not models:
         raise ValueError("models: expected at least one, received none")
     scores = member_scores or [info.scores] * len(models)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = files.temporary_beside(folder)
-    temporary.mkdir()
-    try:
+
+    def write(temporary: Path) -> list[Member]:
         members = []
         for index, (model, score) in enumerate(
             zip(models, scores, strict=True)
         ):
-            name = f"member_{index}.weights.h5"
+            name = member_file(index)
             model.save_weights(temporary / name)
             members.append(Member(name, dict(score)))
+        return members
+
+    versions = installed_versions()
+    return write_model(
+        folder, dataclasses.replace(info, versions=versions), write
+    )
+
+
+def write_model(
+    folder: str | os.PathLike,
+    info: ModelInfo,
+    write: Callable[[Path], Sequence[Member]],
+) -> ModelInfo:
+    """Writes a model folder of any files, as `save_model` does.
+
+    Args:
+      folder: The model folder.
+      info: What the model is; members, files and folder are filled in here.
+      write: Writes all files but model.json into the folder that it is given,
+        and returns the members.
+
+    Returns:
+      The info as it was written.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = files.temporary_beside(folder)
+    temporary.mkdir()
+    try:
+        members = tuple(write(temporary))
         info = dataclasses.replace(
             info,
-            versions=installed_versions(),
-            members=tuple(members),
+            members=members,
             files={
-                m.file: files.sha256_of(temporary / m.file) for m in members
+                path.name: files.sha256_of(path)
+                for path in sorted(temporary.iterdir())
             },
             folder=folder,
         )
         files.write_json(temporary / INFO_FILE, info.to_json())
-        _swap_in(temporary, folder)
+        swap_in(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return info
+
+
+def member_file(index: int) -> str:
+    """Names the file of a member's weights."""
+    return f"member_{index}.weights.h5"
 
 
 def read_model_info(path: str | os.PathLike) -> ModelInfo:
@@ -104,7 +140,7 @@ def read_model_info(path: str | os.PathLike) -> ModelInfo:
     content = files.read_json(file)
     try:
         info = parse_model_info(content, folder)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{file}: not a usable model: {error}") from error
     for name, expected in info.files.items():
         _check_file(folder / name, expected)
@@ -191,51 +227,18 @@ def read_weights(info: ModelInfo) -> list[dict[str, list["np.ndarray"]]]:
     Raises:
       UserError: No file of named and finite weights; names it.
     """
-    # Of use to those alone who have no Keras in their process.
-    import h5py
+    # Takes a while to import, and --help does without.
+    from wmh_keras.weight_files import read_arrays
 
     members = []
     for member in info.members:
         file = info.folder / member.file
         _check_file(file, info.files[member.file])
         try:
-            with h5py.File(file) as weights:
-                members.append(_named_arrays(weights))
-        except (OSError, ValueError, KeyError) as error:
+            members.append(read_arrays(file))
+        except (OSError, TypeError, ValueError, KeyError) as error:
             raise UserError(f"{file}: not usable weights: {error}") from error
     return members
-
-
-def _named_arrays(weights: Any) -> dict[str, list["np.ndarray"]]:  # noqa: ANN401
-    import numpy as np
-
-    named: dict[str, dict[int, np.ndarray]] = {}
-
-    def visit(path: str, item: Any) -> None:  # noqa: ANN401
-        parts = path.split("/")
-        # layers/KIND_NUMBER/vars/INDEX; whatever else is there is the
-        # optimizer's.
-        if len(parts) != 4 or parts[0] != "layers" or parts[2] != "vars":
-            return
-        if item.is_virtual or item.external:
-            raise ValueError(f"{path}: its values are in another file")
-        values = np.asarray(item, np.float32)
-        # An operation on NaN may give 0, and so hide it.
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"{path}: has values that are no number; the training "
-                "diverged or the file is damaged"
-            )
-        named.setdefault(str(item.parent.attrs["name"]), {})[int(parts[3])] = (
-            values
-        )
-
-    # Follows no link into another file.
-    weights.visititems(visit)
-    return {
-        name: [arrays[index] for index in range(len(arrays))]
-        for name, arrays in named.items()
-    }
 
 
 def _load_weights(model: "keras.Model", file: Path) -> None:
@@ -245,7 +248,8 @@ def _load_weights(model: "keras.Model", file: Path) -> None:
         model.load_weights(file)
 
 
-def _swap_in(temporary: Path, folder: Path) -> None:
+def swap_in(temporary: Path, folder: Path) -> None:
+    """Puts a finished folder in the place of one that may be there."""
     previous = folder.with_name(folder.name + _PREVIOUS_SUFFIX)
     if folder.exists():
         shutil.rmtree(previous, ignore_errors=True)

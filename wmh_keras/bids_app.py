@@ -1,6 +1,6 @@
 r"""Find white matter hyperintensities in a BIDS data set, as a BIDS App.
 
-  wmh-bids-app BIDS_DIR OUTPUT_DIR participant --model=RUN
+  wmh-bids-app BIDS_DIR OUTPUT_DIR participant
   wmh-bids-app BIDS_DIR OUTPUT_DIR participant --model=RUN \
       --participant_label 01 02 --session_label 1
   wmh-bids-app BIDS_DIR OUTPUT_DIR group
@@ -10,8 +10,9 @@ and writes BIDS derivatives: a mask, a probability map, a table of lesions and
 a picture of each. Runs with participants of their own may work side by side
 into one OUTPUT_DIR. group makes the table and the page of the whole cohort,
 volumes.csv and index.html, and says who is missing in it; its exit code is 0
-where nobody is. No model is shipped yet: --model names one that wmh-train
-made. Research software, not a medical device.
+where nobody is. Without --model it is the model that comes with the package;
+--version names it. In a container a model of your own has to be mounted:
+-v RUN:/model:ro and --model=/model. Research software, not a medical device.
 """
 
 import sys
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data_prep.errors import UsageError
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import define_inference_flags
+from wmh_keras.inference.model_text import describe_shipped_model
 from wmh_keras.prediction.bids_arguments import labels_from, to_flags
 from wmh_keras.prediction.output_flags import (
     define_result_flags,
@@ -108,12 +109,6 @@ def main(flag_values: flags.FlagValues) -> int:
 def _segment(
     flag_values: flags.FlagValues, bids_dir: Path, selection: "Selection"
 ) -> int:
-    if not flag_values.model:
-        raise UsageError(
-            "participant needs --model=RUN, the work folder of a training or "
-            "its model folder: no model is shipped yet. In a container it has "
-            "to be mounted: -v RUN:/model:ro and --model=/model"
-        )
     from wmh_keras.prediction.bids_selection import check_is_raw_bids
     from wmh_keras.prediction.planning import Scans
     from wmh_keras.prediction.request import plan, predict
@@ -144,6 +139,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
         main=main,
         argv=[name, *to_flags(arguments)],
         positional=_POSITIONAL,
+        version_details=describe_shipped_model,
     )
 
 

@@ -1,9 +1,8 @@
-"""What a model is: the content of model.json, and its checks."""
+"""What a model is: the content of model.json. `model_json` reads it."""
 
 import dataclasses
 import hashlib
-import math
-import re
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,10 @@ from data_prep import files
 from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.plausibility.training_range import (
     TrainingRange,
-    parse_training_range,
 )
 
 FORMAT = 1
-
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+CHECKSUM = "checksum"
 
 
 def subject_digest(subject_id: str) -> str:
@@ -35,10 +31,28 @@ def subject_digest(subject_id: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """One set of weights: its file in the model folder, and its own scores."""
+    """One set of weights.
+
+    Attributes:
+      file: Its name in the model folder.
+      scores: Of this network alone.
+      source_sha256: Of the file that the weights were packed from, which may
+        have held them in more digits; "" where they are as trained.
+    """
 
     file: str
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    source_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON types."""
+        content = {
+            "file": self.file,
+            "scores": files.nan_to_none(dict(self.scores)),
+        }
+        if self.source_sha256:
+            content["source_sha256"] = self.source_sha256
+        return content
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +61,8 @@ class Origin:
 
     Attributes:
       weights_sha256: Of the file of its weights; "" where the training
-        started from random ones.
+        started from random ones. Of members that started from several, the
+        SHA-256 over theirs.
       data_identities: Identities of the prepared data that these weights had
         been trained on, the latest first.
     """
@@ -79,6 +94,8 @@ class ModelInfo:
       training_range: What the scans were like that it was fitted on; None of
         a model of an earlier version.
       folder: Where it was read from; None before it is saved.
+      name: What people call the model, such as wmh-robust-1, or "".
+      version: Of the model of this name, or "".
     """
 
     network: str
@@ -96,12 +113,20 @@ class ModelInfo:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     training_range: TrainingRange | None = None
     folder: Path | None = None
+    name: str = ""
+    version: str = ""
+
+    @property
+    def checksum(self) -> str:
+        """Of everything in model.json, and so of every file it lists."""
+        return self.to_json()[CHECKSUM]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the content of model.json."""
-        fitted = self.fitted_subjects
-        return {
+        """Returns the content of model.json, with its checksum."""
+        named = {"name": self.name, "version": self.version}
+        content = {
             "format": FORMAT,
+            **{key: text for key, text in named.items() if text},
             "network": self.network,
             "network_arguments": dict(self.network_arguments),
             "preprocess": self.preprocess.to_json(),
@@ -109,161 +134,40 @@ class ModelInfo:
             "min_lesion_mm3": self.min_lesion_mm3,
             "data_identity": self.data_identity,
             "seen_subjects": list(self.seen_subjects),
-            **({} if fitted is None else {"fitted_subjects": list(fitted)}),
             "origin": {
                 "weights_sha256": self.origin.weights_sha256,
                 "data_identities": list(self.origin.data_identities),
             },
             "scores": files.nan_to_none(dict(self.scores)),
             "versions": dict(self.versions),
-            "members": [
-                {
-                    "file": member.file,
-                    "scores": files.nan_to_none(dict(member.scores)),
-                }
-                for member in self.members
-            ],
+            "members": [member.to_json() for member in self.members],
             "files": dict(self.files),
             **self._optional(),
         }
+        return {**content, CHECKSUM: content_checksum(content)}
 
     def _optional(self) -> dict[str, Any]:
-        if self.training_range is None:
-            return {}  # as models of earlier versions
-        return {"training_range": self.training_range.to_json()}
+        """What models of earlier versions do not have."""
+        optional = {}
+        if self.fitted_subjects is not None:
+            optional["fitted_subjects"] = list(self.fitted_subjects)
+        if self.training_range is not None:
+            optional["training_range"] = self.training_range.to_json()
+        return optional
 
 
-def parse_model_info(content: object, folder: Path) -> ModelInfo:
-    """Checks the content of a model.json.
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """Computes what says that a model.json is as it was written.
 
     Args:
-      content: What the file holds, parsed.
-      folder: Where it lies.
+      content: JSON values; a checksum among them is left out.
 
     Returns:
-      The info, with `folder` set.
-
-    Raises:
-      ValueError: Something is missing, of another type or out of range.
+      The SHA-256 of the values as JSON without blanks, the keys sorted, in
+      UTF-8: the layout of the file does not matter.
     """
-    if not isinstance(content, dict):
-        raise ValueError("expected a JSON object")
-    if content.get("format") != FORMAT:
-        raise ValueError(
-            f"expected format {FORMAT}, received {content.get('format')!r}; "
-            "another version of this software wrote it"
-        )
-    checksums = _checked(content, "files", dict)
-    for name, digest in checksums.items():
-        if not _FILE_NAME.fullmatch(name) or not _is_sha256(digest):
-            raise ValueError(
-                f"files: expected names of files in this folder with their "
-                f"SHA-256, received {name!r}: {digest!r}"
-            )
-    members = tuple(
-        Member(_checked(entry, "file", str), _checked(entry, "scores", dict))
-        for entry in _checked(content, "members", list)
-        if isinstance(entry, dict)
+    values = {key: value for key, value in content.items() if key != CHECKSUM}
+    text = json.dumps(
+        values, sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
-    if not members or any(m.file not in checksums for m in members):
-        raise ValueError("members: expected at least one, each among the files")
-    preprocess = PreprocessConfig.from_json(
-        _checked(content, "preprocess", dict)
-    )
-    arguments = _checked(content, "network_arguments", dict)
-    _check_fit(arguments, preprocess)
-    return ModelInfo(
-        network=_checked(content, "network", str),
-        network_arguments=arguments,
-        preprocess=preprocess,
-        threshold=_number(content, "threshold", 0.0, 1.0),
-        min_lesion_mm3=_number(content, "min_lesion_mm3", 0.0, math.inf),
-        data_identity=_checked(content, "data_identity", str),
-        seen_subjects=_digests(content, "seen_subjects"),
-        fitted_subjects=(
-            _digests(content, "fitted_subjects")
-            if "fitted_subjects" in content
-            else None
-        ),
-        origin=_parse_origin(content),
-        scores=_checked(content, "scores", dict),
-        versions=_checked(content, "versions", dict),
-        members=members,
-        files=checksums,
-        training_range=parse_training_range(content.get("training_range")),
-        folder=folder,
-    )
-
-
-def _digests(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(map(str, _checked(content, key, list)))
-
-
-def _parse_origin(content: Mapping[str, Any]) -> Origin:
-    if "origin" not in content:
-        return Origin()  # written before a training could start from a model
-    origin = _checked(content, "origin", dict)
-    weights = _checked(origin, "weights_sha256", str)
-    if weights and not _is_sha256(weights):
-        raise ValueError(f"origin: expected a SHA-256, received {weights!r}")
-    identities = _checked(origin, "data_identities", list)
-    return Origin(weights, tuple(map(str, identities)))
-
-
-def _checked(content: Mapping[str, Any], key: str, expected: type) -> Any:  # noqa: ANN401
-    if key not in content:
-        raise ValueError(f"{key}: missing")
-    value = content[key]
-    if not isinstance(value, expected):
-        raise ValueError(
-            f"{key}: expected a JSON {expected.__name__}, received {value!r}"
-        )
-    return value
-
-
-def _number(
-    content: Mapping[str, Any], key: str, lowest: float, highest: float
-) -> float:
-    value = content.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # `json` reads NaN and Infinity, which no comparison may let through.
-    if not is_number or not math.isfinite(value):
-        raise ValueError(f"{key}: expected a number, received {value!r}")
-    if not lowest <= value <= highest:
-        raise ValueError(
-            f"{key}: expected {lowest} to {highest}, received {value}"
-        )
-    return float(value)
-
-
-def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
-
-
-def _check_fit(
-    arguments: Mapping[str, Any], preprocess: PreprocessConfig
-) -> None:
-    expected = {"side": preprocess.side, "channels": len(preprocess.channels)}
-    for name, value in expected.items():
-        received = arguments.get(name, value)
-        if received is not None and received != value:
-            raise ValueError(
-                f"network_arguments: expected {name} {value} as in preprocess, "
-                f"received {received!r}"
-            )
-    patch_shape = arguments.get("patch_shape")
-    if patch_shape is not None and not _fits_slices(patch_shape, preprocess):
-        raise ValueError(
-            "network_arguments: expected patch_shape as depth, height and "
-            f"width, the last two at most {preprocess.side} as in preprocess, "
-            f"received {patch_shape!r}"
-        )
-
-
-def _fits_slices(patch_shape: object, preprocess: PreprocessConfig) -> bool:
-    return (
-        isinstance(patch_shape, list)
-        and len(patch_shape) == 3
-        and all(type(number) is int and number > 0 for number in patch_shape)
-        and max(patch_shape[1:]) <= preprocess.side
-    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

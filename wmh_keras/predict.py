@@ -1,6 +1,10 @@
 """Find white matter hyperintensities in FLAIR images with a trained model.
 
-  wmh-predict --input=FILE_OR_FOLDER --model=RUN --output_dir=OUT
+  wmh-predict --input=FILE_OR_FOLDER --output_dir=OUT
+  wmh-predict --input=FILE_OR_FOLDER --output_dir=OUT --model=RUN
+
+Without --model it is the model that comes with the package; --version names
+it. With it, the model of a training of your own.
 
 The input is one NIfTI file, a folder (of its NIfTI files those named FLAIR,
 else all; never masks, probabilities or earlier output), a DICOM folder, a BIDS
@@ -31,6 +35,7 @@ from absl import flags
 from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import define_inference_flags
+from wmh_keras.inference.model_text import describe_shipped_model
 from wmh_keras.prediction.output_flags import (
     define_output_flags,
     request_from,
@@ -50,7 +55,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues) -> int:
     """Runs a prediction; 0 where every scan got all of its results."""
-    require(flag_values, "input", "model", "output_dir")
+    require(flag_values, "input", "output_dir")
     request = request_from(flag_values, scans_from(flag_values))
     from wmh_keras.prediction.request import plan, predict
 
@@ -72,6 +77,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
         define_flags=define_flags,
         main=main,
         argv=argv,
+        version_details=describe_shipped_model,
     )
 
 

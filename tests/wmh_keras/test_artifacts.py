@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from data_prep.errors import UserError
 from data_prep.files import locked_folder
 from data_prep.preprocess import PreprocessConfig
 from wmh_keras import artifacts
-from wmh_keras.model_info import ModelInfo, Origin
+from wmh_keras.model_info import ModelInfo, Origin, content_checksum
 from wmh_keras.models import build_model
 from wmh_keras.plausibility.training_range import TrainingRange
 
@@ -42,9 +43,11 @@ def folder(tmp_path, models):
 
 
 def edit(folder, **changes):
+    """Writes other content, with a checksum that fits it."""
     path = folder / "model.json"
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, **changes}))
+    content = {**json.loads(path.read_text()), **changes}
+    content["checksum"] = content_checksum(content)
+    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("of_workdir", [True, False])
@@ -223,6 +226,18 @@ def test_weights_of_another_network_are_refused(folder):
         {"files": {"/etc/passwd": "0" * 64}},
         {"files": {"member_0.weights.h5": "xyz"}},
         {"data_identity": None},
+        {"name": "two words"},
+        {"name": ""},
+        {"version": 1},
+        {
+            "members": [
+                {
+                    "file": "member_0.weights.h5",
+                    "scores": {},
+                    "source_sha256": "xyz",
+                }
+            ]
+        },
     ],
 )
 def test_a_bad_model_json_is_refused_by_name(folder, changes):
@@ -249,9 +264,47 @@ def test_where_the_weights_come_from_is_kept_and_may_be_missing(
     # A model.json of the time before.
     path = folder / "model.json"
     content = json.loads(path.read_text())
-    del content["origin"]
+    del content["origin"], content["checksum"]
     path.write_text(json.dumps(content))
     assert artifacts.read_model_info(folder).origin == Origin()
+
+
+def test_name_and_version_are_kept(tmp_path, models):
+    info = dataclasses.replace(INFO, name="wmh-robust-1", version="1.0")
+    artifacts.save_model(tmp_path / "named", models[:1], info)
+    read = artifacts.read_model_info(tmp_path / "named")
+    assert (read.name, read.version) == ("wmh-robust-1", "1.0")
+
+
+def test_the_checksum_is_of_the_content_not_of_its_layout(folder):
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    fields = {k: v for k, v in content.items() if k != "checksum"}
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    assert content["checksum"] == digest
+    assert artifacts.read_model_info(folder).checksum == digest
+    turned = dict(reversed(content.items()))
+    path.write_text(json.dumps(turned, indent=7))
+    assert artifacts.read_model_info(folder).checksum == digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"threshold": 0.4', '"threshold": 0.3'),
+        ('"background"', '"zero"'),
+        ('"min_lesion_mm3"', '"weather": 1, "min_lesion_mm3"'),
+        ('"checksum": "', '"checksum": "0'),
+    ],
+)
+def test_an_edited_model_json_is_refused(folder, old, new):
+    path = folder / "model.json"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=r"model\.json: .*edited.*--threshold"):
+        artifacts.read_model_info(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "{}"])

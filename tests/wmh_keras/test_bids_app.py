@@ -200,7 +200,6 @@ def test_output_never_mixes_with_raw_data(data_set, bright_model_dir, capsys):
         ("", 2, "--bids_dir, --output_dir, --analysis_level"),
         ("bids out", 2, "--analysis_level"),
         ("bids out participants", 2, "participant|group"),
-        ("bids out participant", 2, "no model is shipped yet"),
         ("bids out participant --participant_label", 2, "an empty one"),
         ("bids out group more", 2, "received 'more'"),
         ("bids out group --labels=1", 2, "labels"),

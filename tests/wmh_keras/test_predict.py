@@ -868,3 +868,27 @@ def test_a_scan_unlike_the_training_scans_is_warned_of_everywhere(
     assert page.count('<p class="mark">Unlike the training scans: spacing') == 1
     assert sentence in page
     assert "could not be compared" not in page
+
+
+def test_a_model_with_a_name_is_called_by_it(
+    predict, bright_model, save_model, make_head, tmp_path, capsys
+):
+    folder = save_model(
+        tmp_path / "named", [bright_model], name="wmh-robust-1", version="1.0"
+    )
+    flair = write_head(tmp_path / "X.nii.gz", make_head())
+    out = tmp_path / "out"
+    arguments = [f"--input={flair}", f"--output_dir={out}"]
+    assert cli(["wmh-predict", *arguments, f"--model={folder}"]) == 0
+    (row,) = rows_of(out / "volumes.csv")
+    assert row["model_name"] == "wmh-robust-1"
+    shown = f"model {row['model']} (wmh-robust-1)"
+    assert shown in capsys.readouterr().out
+    page = (out / "index.html").read_text()
+    assert f"model wmh-robust-1 ({row['model']})" in page
+    record = json.loads((out / "X_prediction.json").read_text())
+    assert record["row"]["model_name"] == "wmh-robust-1"
+    assert record["settings"]["model"] == row["model"]
+    # The same weights without a name are the same model.
+    assert predict(flair, out) == 0
+    assert "0 to segment, 1 already done" in capsys.readouterr().out

@@ -32,6 +32,7 @@ from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.config_changes import differences
+from wmh_keras.training.named_model import read_named_model
 
 _DECIDED = (
     "data_dir",
@@ -88,7 +89,7 @@ class Training:
         if not self.config.init_model:
             return []
         try:
-            info = artifacts.read_model_info(self.config.init_model)
+            info = read_named_model(self.config.init_model)
         except UserError:
             if self.read_work_done().epochs:  # needed to begin alone
                 return []

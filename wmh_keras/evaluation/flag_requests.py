@@ -14,7 +14,7 @@ from wmh_keras.evaluation.request import (
     Output,
 )
 from wmh_keras.evaluation.rule_flags import rules_from
-from wmh_keras.inference.inference_flags import threshold_from
+from wmh_keras.inference.inference_flags import models_from, threshold_from
 
 _MODEL_ONLY = (
     "data_dir",
@@ -86,7 +86,7 @@ def model_request_from(
     default_split = "test" if subjects is None else None
     return ModelRequest(
         data_dir=Path(flag_values.data_dir),
-        models=tuple(map(Path, flag_values.model)),
+        models=models_from(flag_values),
         split=flag_values.split or default_split,
         subjects=subjects,
         threshold=threshold_from(flag_values),

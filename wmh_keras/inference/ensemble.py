@@ -67,6 +67,21 @@ def ensemble_identity(infos: Sequence[ModelInfo], flips: str = "none") -> str:
     return "+".join(names)
 
 
+def ensemble_name(infos: Sequence[ModelInfo]) -> str:
+    """Returns what people call the models.
+
+    Args:
+      infos: the models, in the order of `as_ensemble`.
+
+    Returns:
+      Their names joined by "+"; of one without a name its identity, and of
+      all without names "".
+    """
+    if not any(info.name for info in infos):
+        return ""
+    return "+".join(info.name or model_identity(info) for info in infos)
+
+
 def as_ensemble(infos: Sequence[ModelInfo]) -> tuple[ModelInfo, ...]:
     """Brings models into the one order in which they are averaged.
 

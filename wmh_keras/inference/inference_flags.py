@@ -8,6 +8,7 @@ from data_prep.errors import UsageError
 from wmh_keras.distribution import ENGINES
 from wmh_keras.inference.engine import PRECISIONS
 from wmh_keras.inference.flips import FLIPS
+from wmh_keras.shipped import SHIPPED, model_path, shipped_folder
 
 
 def define_inference_flags(flag_values: flags.FlagValues) -> None:
@@ -25,10 +26,12 @@ def define_network_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "model",
         None,
-        "Work folder of a training, or a model folder. Repeated, the models "
-        "are an ensemble: the mean of the probabilities of all their "
-        "networks, each with one vote. They may be prepared differently, 2-D "
-        "or 3-D, and need different images.",
+        "Work folder of a training, a model folder, or "
+        f"{SHIPPED}: the model that comes with the package, which wmh-predict "
+        "and wmh-bids-app take without this flag. Repeated, the models are an "
+        "ensemble: the mean of the probabilities of all their networks, each "
+        "with one vote. They may be prepared differently, 2-D or 3-D, and "
+        "need different images.",
         **common,
     )
     flags.DEFINE_enum(
@@ -95,5 +98,16 @@ def threshold_from(flag_values: flags.FlagValues) -> float | None:
 
 
 def models_from(flag_values: flags.FlagValues) -> tuple[Path, ...]:
-    """Returns the folders that --model names, in its order."""
-    return tuple(Path(path).expanduser() for path in flag_values.model)
+    """Returns the folders that --model names, in its order.
+
+    Raises:
+      UsageError, UserError: as `shipped.model_path`.
+    """
+    return tuple(map(model_path, flag_values.model))
+
+
+def models_or_shipped(flag_values: flags.FlagValues) -> tuple[Path, ...]:
+    """Returns `models_from`, or without --model the package's own model."""
+    if flag_values.model:
+        return models_from(flag_values)
+    return (shipped_folder(),)

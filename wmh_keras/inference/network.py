@@ -8,6 +8,10 @@ import numpy as np
 PredictBatch = Callable[[np.ndarray], np.ndarray]
 
 
+def _keep() -> None:
+    """Has nothing to give back."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """One network and how to run it.
@@ -24,6 +28,8 @@ class Network:
       largest_batch: of slices; more at once would be no faster, and the last
         batch of a volume, which is filled up, would waste more. None where
         the caller's batch is taken as it is.
+      release: gives back the memory of what was computed between the layers,
+        until the next batch: of several networks, only one needs it at a time.
     """
 
     input_shape: tuple[int | None, ...]
@@ -32,6 +38,7 @@ class Network:
     precision: str = "fp32"
     num_devices: int = 1
     largest_batch: int | None = None
+    release: Callable[[], None] = _keep
 
     def round_up(self, batch_size: int) -> int:
         """Returns the smallest batch size from here on that devices share.

@@ -91,9 +91,7 @@ class OpenVinoApi(ChannelsFirstApi):
         # The convolution of a sum, as the sum of convolutions.
         kernel = np.concatenate([kernel] * self._parts_of(x), axis=1)
         ones = [1] * len(before)
-        y = ops.convolution(
-            x, np.ascontiguousarray(kernel), ones, before, after, ones
-        )
+        y = ops.convolution(x, _constant(kernel), ones, before, after, ones)
         return ops.add(y, _per_channel(bias, y)).output(0)
 
     def _convolve_back(
@@ -107,7 +105,7 @@ class OpenVinoApi(ChannelsFirstApi):
     ) -> ov.Output:
         y = ops.convolution_backprop_data(
             x,
-            np.ascontiguousarray(kernel),
+            _constant(kernel),
             strides,
             pads_begin=before,
             pads_end=after,
@@ -161,6 +159,11 @@ def split_image(batch: np.ndarray) -> np.ndarray:
     """
     upper = (batch.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
     return np.concatenate([upper, batch - upper], axis=-1)
+
+
+def _constant(values: np.ndarray) -> ov.Node:
+    """Copies an array into a graph; left to OpenVINO, by way of a list."""
+    return ops.constant(np.ascontiguousarray(values))
 
 
 def _per_channel(values: np.ndarray, x: ov.Output | ov.Node) -> np.ndarray:

@@ -83,12 +83,14 @@ def _to_network(graph: ov.Model, precision: str) -> Network:
         None if size.is_dynamic else size.get_length()
         for size in graph.input(0).get_partial_shape()
     )
+    predict = _Predict(graph, precision)
     return Network(
         input_shape=(*shape, channels // _IMAGE_PARTS[precision]),
-        predict=_Predict(graph, precision),
+        predict=predict,
         engine="openvino",
         precision=precision,
         largest_batch=_LARGEST_BATCH,
+        release=predict.release,
     )
 
 
@@ -118,6 +120,11 @@ class _Predict:
             [batch], share_inputs=True, share_outputs=True
         )
         return _sigmoid(results[0])
+
+    def release(self) -> None:
+        """Gives back the memory between the layers; it is taken again."""
+        if self._request is not None:
+            self._request.get_compiled_model().release_memory()
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The one door from a FLAIR volume to its probability map and mask."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,12 +108,15 @@ class Segmenter:
         if isinstance(preprocess, PreprocessConfig):
             preprocess = [preprocess] * len(models)
         # Networks of one preparation share it: it is done once a volume.
-        self._groups: dict[PreprocessConfig, list[Predictor]] = {}
+        self._groups: dict[PreprocessConfig, list[_Member]] = {}
         for network, config in zip(networks, preprocess, strict=True):
+            predict = make_predictor(
+                network, config, batch_size=batch_size, flips=flips
+            )
+            # A network alone keeps its memory for the next volume.
+            release = network.release if len(models) > 1 else None
             self._groups.setdefault(config, []).append(
-                make_predictor(
-                    network, config, batch_size=batch_size, flips=flips
-                )
+                _Member(predict, release)
             )
         self._num_members = len(models)
         self.channels = tuple(
@@ -152,10 +155,10 @@ class Segmenter:
             different preparations.
         """
         moments = Moments()
-        for done, predict in enumerate(self._groups[self.preprocess]):
+        for done, member in enumerate(self._groups[self.preprocess]):
             moments.add(
                 _probabilities(
-                    predict,
+                    member,
                     slices,
                     part_of(on_progress, done, self._num_members),
                 )
@@ -203,14 +206,14 @@ class Segmenter:
             )
         by_role = dict(zip(self.channels, images, strict=True))
         moments, warnings, done = Moments(), [], 0
-        for config, predictors in self._groups.items():
+        for config, members in self._groups.items():
             prepared = volume_to_slices(
                 [by_role[role] for role in config.channels], config
             )
             warnings += prepared.warnings
-            for predict in predictors:
+            for member in members:
                 progress = part_of(on_progress, done, self._num_members)
-                moments.add(_on_native_grid(predict, prepared, progress))
+                moments.add(_on_native_grid(member, prepared, progress))
                 done += 1
         # Rounding may leave the range; the maps that were averaged do not.
         probability = np.clip(moments.mean, 0, 1, out=moments.mean)
@@ -242,6 +245,14 @@ class Segmenter:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Member:
+    """A network, and what gives back its memory once a volume is through."""
+
+    predict: Predictor
+    release: Callable[[], None] | None
+
+
 def _to_network(model: "keras.Model | Network") -> Network:
     if isinstance(model, Network):
         return model
@@ -252,18 +263,20 @@ def _to_network(model: "keras.Model | Network") -> Network:
 
 
 def _on_native_grid(
-    predict: Predictor, prepared: PreparedVolume, on_progress: OnProgress | None
+    member: _Member, prepared: PreparedVolume, on_progress: OnProgress | None
 ) -> np.ndarray:
-    slices = _probabilities(predict, prepared.slices, on_progress)
+    slices = _probabilities(member, prepared.slices, on_progress)
     probability = slices_to_volume(slices, prepared.geometry)
     # Interpolation may leave the range by a rounding error.
     return np.clip(probability, 0, 1, dtype=np.float32)
 
 
 def _probabilities(
-    predict: Predictor, slices: np.ndarray, on_progress: OnProgress | None
+    member: _Member, slices: np.ndarray, on_progress: OnProgress | None
 ) -> np.ndarray:
-    probability = predict(slices, on_progress)
+    probability = member.predict(slices, on_progress)
+    if member.release is not None:
+        member.release()
     count = probability.size - int(np.isfinite(probability).sum())
     if count:
         raise UserError(

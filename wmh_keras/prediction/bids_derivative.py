@@ -115,6 +115,8 @@ def describe_models(infos: Sequence[ModelInfo], flips: str) -> dict[str, Any]:
     """
     each = [
         {
+            **({"Name": info.name} if info.name else {}),
+            **({"Version": info.version} if info.version else {}),
             "Network": info.network,
             "DataIdentity": info.data_identity,
             "Versions": dict(info.versions),

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from data_prep.flag_groups import images_from
-from wmh_keras.inference.inference_flags import models_from, threshold_from
+from wmh_keras.inference.inference_flags import (
+    models_or_shipped,
+    threshold_from,
+)
 
 if TYPE_CHECKING:
     from wmh_keras.prediction.planning import Scans
@@ -71,14 +74,15 @@ def request_from(flag_values: flags.FlagValues, scans: "Scans") -> "Request":
     By these flags and those of `inference_flags`.
 
     Raises:
-      UsageError: a threshold out of range.
+      UsageError: a threshold out of range, or as `models_or_shipped`.
+      UserError: likewise.
     """
     threshold = threshold_from(flag_values)
     from wmh_keras.prediction.request import Request
 
     return Request(
         scans=scans,
-        model_paths=models_from(flag_values),
+        model_paths=models_or_shipped(flag_values),
         threshold=threshold,
         test_time_flips=flag_values.test_time_flips,
         min_lesion_mm3=flag_values.min_lesion_mm3,

@@ -12,6 +12,7 @@ from wmh_keras.inference.ensemble import (
     common_settings,
     count_members,
     ensemble_identity,
+    ensemble_name,
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative
@@ -67,8 +68,10 @@ class Plan:
     def describe(self, limit: int | None = None) -> list[str]:
         """Returns lines that list the scans, at most `limit` of them."""
         members = count_members(self.infos)
-        remark = "" if members == 1 else f" ({members} networks)"
-        return self.scans.describe(limit, remark)
+        facts = [ensemble_name(self.infos)]
+        facts.append("" if members == 1 else f"{members} networks")
+        remark = ", ".join(filter(None, facts))
+        return self.scans.describe(limit, f" ({remark})" if remark else "")
 
 
 def plan(request: Request) -> Plan:
@@ -108,6 +111,7 @@ def predict(request: Request, planned: Plan) -> Result:
         bids_derivative.describe_models(planned.infos, request.test_time_flips),
         dicom_seg=request.scans.dicom_seg,
         expectations=expectations_of(planned.infos),
+        model_name=ensemble_name(planned.infos),
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)

@@ -45,6 +45,7 @@ class RunInfo:
       settings: what decides the results.
       engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
+      model_name: what people call it, or "".
       dicom_seg: whether masks of DICOM series are written as DICOM too.
       expectations: what the models' training scans were like; where it is
         empty, no scan is compared with them.
@@ -55,6 +56,7 @@ class RunInfo:
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     dicom_seg: bool = False
     expectations: Sequence[Expectation] = ()
+    model_name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,7 +263,11 @@ def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
 
 
 def _computing(run: RunInfo) -> dict[str, str]:
-    return {"engine": run.engine.name, "precision": run.engine.precision}
+    return {
+        "model_name": run.model_name,
+        "engine": run.engine.name,
+        "precision": run.engine.precision,
+    }
 
 
 def _who(case: Case) -> dict[str, str]:

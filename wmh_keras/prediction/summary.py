@@ -31,6 +31,7 @@ VOLUME_COLUMNS = (
     "small_lesions",
     "medium_lesions",
     "large_lesions",
+    "model_name",
     "model",
     "threshold",
     "min_lesion_mm3",
@@ -139,7 +140,7 @@ def _facts(row: dict[str, Any]) -> list[str]:
 
 
 def _notes(found: Sequence[Record]) -> list[str]:
-    models = sorted({str(r.settings.get("model", "")) for r in found} - {""})
+    models = sorted(set(map(_model_of, found)) - {""})
     notes = [f"wmh-keras {__version__}, model {', '.join(models)}"]
     if len(models) > 1:
         notes.append("These scans were not all segmented by the same model.")
@@ -150,3 +151,10 @@ def _notes(found: Sequence[Record]) -> list[str]:
             "the model was trained on: the model does not know them."
         )
     return notes if models else []
+
+
+def _model_of(record: Record) -> str:
+    """Name and identity; "" where the record does not say."""
+    identity = str(record.settings.get("model", ""))
+    name = str(record.row.get("model_name", "") or "")
+    return f"{name} ({identity})" if name else identity

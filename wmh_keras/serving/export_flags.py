@@ -8,6 +8,7 @@ from data_prep.program import require
 from wmh_keras.inference.flips import FLIPS
 from wmh_keras.inference.inference_flags import models_from, threshold_from
 from wmh_keras.serving.export_request import FORMATS, ExportRequest
+from wmh_keras.shipped import SHIPPED
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -16,8 +17,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "model",
         None,
-        "Work folder of a training, or a model folder. Repeated, the models "
-        "are an ensemble; all have to be prepared in one way.",
+        "Work folder of a training, a model folder, or "
+        f"{SHIPPED}: the model that comes with the package. Repeated, the "
+        "models are an ensemble; all have to be prepared in one way.",
         **common,
     )
     output_dir = "Where MODEL_NAME/MODEL_VERSION/ goes; made if need be."
@@ -63,7 +65,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1,
         **common,
     )
-    licence = "Text file with the licence of the model, to lie beside it."
+    licence = (
+        "Text file with the licence of the model, to lie beside it; by default "
+        "that of a packed model."
+    )
     flags.DEFINE_string("licence", None, licence, **common)
 
 

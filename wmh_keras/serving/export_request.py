@@ -40,7 +40,8 @@ class ExportRequest:
       min_lesion_mm3: likewise.
       test_time_flips: one of `flips.FLIPS`.
       batch_size: slices that go through the network together.
-      licence: a text file with the licence of the model, or None.
+      licence: a text file with the licence of the model; None takes those
+        of the model folders.
     """
 
     model_paths: tuple[Path, ...]
@@ -65,7 +66,7 @@ class ExportPlan:
       mask: threshold and minimum lesion size.
       version: the version that will be written.
       identity: names what decides the probabilities.
-      licence: the text of the licence; None where none was given.
+      licence: the text of the licence; None where none is known.
     """
 
     request: ExportRequest
@@ -110,7 +111,7 @@ def plan_export(request: ExportRequest) -> ExportPlan:
         ),
         version=_choose_version(request),
         identity=ensemble_identity(infos, request.test_time_flips),
-        licence=_read_licence(request.licence),
+        licence=_read_licence(request.licence, infos),
     )
 
 
@@ -160,9 +161,16 @@ def _check_alike(infos: tuple[ModelInfo, ...]) -> None:
             )
 
 
-def _read_licence(path: Path | None) -> str | None:
+def _read_licence(
+    path: Path | None, infos: tuple[ModelInfo, ...]
+) -> str | None:
     if path is None:
-        return None
+        texts = [
+            (info.folder / artifacts.LICENCE_FILE).read_text(encoding="utf-8")
+            for info in infos
+            if artifacts.LICENCE_FILE in info.files
+        ]
+        return "\n".join(dict.fromkeys(texts)) or None
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -60,7 +60,8 @@ class TrainingConfig:
     init_model: str = flag(
         "",
         "Work or model folder of an earlier training of the same network: "
-        "start from its weights.",
+        "start from its weights. Of an ensemble with the number of a network, "
+        "as in RUN:0; shipped:0 is the first of the package's own model.",
     )
     side: int = flag(0, "Side of a slice in pixels; 0 takes that of the data.")
 

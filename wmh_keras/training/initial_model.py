@@ -12,6 +12,7 @@ from wmh_keras.model_info import ModelInfo, Origin
 from wmh_keras.models import default_arguments
 from wmh_keras.training.checkpoint import Checkpoint
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.named_model import read_named_model
 
 STATE = "origin"
 
@@ -30,13 +31,8 @@ def read_initial_model(config: TrainingConfig, info: ModelInfo) -> ModelInfo:
       UserError: No model, a damaged one, an ensemble, another network or
         another preprocessing.
     """
-    earlier = artifacts.read_model_info(config.init_model)
+    earlier = read_named_model(config.init_model)
     place = f"--init_model={config.init_model}"
-    if len(earlier.members) > 1:
-        raise UserError(
-            f"{place}: expected one network, found an ensemble of "
-            f"{len(earlier.members)}; give the work folder of one of them"
-        )
     different = [
         *_differences({"network": earlier.network}, {"network": info.network}),
         *_differences(earlier.preprocess.to_json(), info.preprocess.to_json()),
@@ -142,7 +138,7 @@ def check_unchanged(
     started_from = state.get("weights_sha256", "")
     received = ""
     if config.init_model:
-        received = weights_digest(artifacts.read_model_info(config.init_model))
+        received = weights_digest(read_named_model(config.init_model))
     if received != started_from:
         raise UserError(
             f"{config.workdir}: holds a training that started from "

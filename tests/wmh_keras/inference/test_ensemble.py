@@ -13,6 +13,7 @@ from wmh_keras.inference.ensemble import (
     common_settings,
     count_members,
     ensemble_identity,
+    ensemble_name,
     model_identity,
 )
 from wmh_keras.inference.loading import load_segmenter
@@ -47,6 +48,17 @@ def test_the_identity_names_every_model_and_the_flips():
     }
     assert len(names) == 9
     assert ensemble_identity([A], "all") == f"{model_identity(A)}+flips_all"
+
+
+def test_what_people_call_the_models():
+    named = dataclasses.replace(make_info("c"), name="wmh-robust-1")
+    assert ensemble_name([A, B]) == ""
+    assert ensemble_name([named]) == "wmh-robust-1"
+    expected = f"{model_identity(A)}+wmh-robust-1"
+    assert ensemble_name([A, named]) == expected
+    # A name decides nothing.
+    renamed = dataclasses.replace(named, name="other", version="2")
+    assert model_identity(renamed) == model_identity(named)
 
 
 def test_the_order_of_the_flags_does_not_matter():

@@ -14,6 +14,7 @@ from wmh_keras import artifacts
 from wmh_keras.inference.compiled import keras_network
 from wmh_keras.inference.engine import Engine
 from wmh_keras.inference.loading import load_segmenter
+from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.models import NETWORKS, build_model
 
@@ -151,6 +152,40 @@ def test_an_ensemble_with_flips_of_slices_and_patches(tmp_path, make_head):
         np.testing.assert_allclose(
             getattr(received, name), getattr(expected, name), atol=1e-4
         )
+
+
+def test_only_networks_with_company_give_back_their_memory(
+    bright_model_dir, softer_model_dir, make_head
+):
+    """And compute on as before."""
+    infos = [
+        artifacts.read_model_info(folder)
+        for folder in (bright_model_dir, softer_model_dir)
+    ]
+    head = make_head()
+    for count in (1, 2):
+        networks = [
+            network
+            for info in infos[:count]
+            for network in openvino_network.load_networks(info, "fp32")
+        ]
+        released = []
+        networks = [
+            dataclasses.replace(
+                network,
+                release=lambda network=network: released.append(
+                    network.release()
+                ),
+            )
+            for network in networks
+        ]
+        segmenter = Segmenter(networks, PreprocessConfig(side=32))
+        first = segmenter.segment([head]).probability
+        assert len(released) == (2 if count == 2 else 0)
+        again = segmenter.segment([head]).probability
+        np.testing.assert_array_equal(again, first)
+        expected = load_segmenter(infos[:count]).segment([head]).probability
+        np.testing.assert_allclose(first, expected, atol=1e-4)
 
 
 def test_weights_that_are_no_number_are_refused(tmp_path):

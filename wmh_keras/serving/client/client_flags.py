@@ -7,6 +7,7 @@ from absl import flags
 from data_prep.errors import UsageError, UserError
 from wmh_keras.serving.client.connection import PROTOCOLS, Connection, Tls
 from wmh_keras.serving.client.route import LARGEST_VOLUME_MB, ROUTES, Route
+from wmh_keras.shipped import SHIPPED
 
 
 def define_connection_flags(flag_values: flags.FlagValues) -> None:
@@ -117,8 +118,9 @@ def define_served_model_flags(flag_values: flags.FlagValues) -> None:
         "model",
         [],
         "Work folder or model folder of the model that it has to be (repeated, "
-        "of an ensemble): another one at the server is refused. Not needed; a "
-        "model that wmh-export made says what it is.",
+        f"of an ensemble), or {SHIPPED}, the package's own: another one at the "
+        "server is refused. Not needed; a model that wmh-export made says what "
+        "it is.",
         **common,
     )
     flags.DEFINE_enum(

@@ -1,0 +1,1 @@
+"""One model folder out of several trainings, to be handed on."""
