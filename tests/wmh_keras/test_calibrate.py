@@ -185,7 +185,9 @@ def test_the_choice_is_written_and_made_once(
     assert [after[name] for name in settings] == [
         chosen[name] for name in settings
     ]
+    assert after.pop("checksum") != before.pop("checksum")
     assert after == before | {name: chosen[name] for name in settings}
+    assert artifacts.read_model_info(model).threshold == chosen["threshold"]
     # Another one is not written over it unasked.
     others = [f for f in flags if not f.startswith("--criterion")]
     assert run(*others) == 1
