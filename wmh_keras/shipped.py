@@ -9,7 +9,6 @@ from data_prep.errors import UsageError, UserError
 SHIPPED = "shipped"
 
 _FOLDER = "shipped_model"
-_INFO_FILE = "model.json"
 
 
 def shipped_folder() -> Path:
@@ -19,7 +18,7 @@ def shipped_folder() -> Path:
       UserError: This installation has none.
     """
     folder = Path(str(resources.files("wmh_keras"))) / _FOLDER
-    if not (folder / _INFO_FILE).is_file():
+    if not folder.is_dir():
         raise UserError(
             f"{folder}: no model there: this installation came without one; "
             "install the whole package, or give --model=RUN, the work folder "
