@@ -24,15 +24,12 @@ from wmh_keras.training.device_augmentation import (
     DeviceAugmentation,
     draw_changes,
 )
-from wmh_keras.training.lesion_painting import paint_lesions
+from wmh_keras.training.patch_changes import AS_STORED, PatchChanges
 from wmh_keras.training.patch_store import PatchStore
-from wmh_keras.training.synthetic_head import add_head
-from wmh_keras.training.thick_slices import ThickSlices, thicken
 
-# Apart from each other: draws of the order, of the places, of thick slices, of
-# artificial heads, of painted lesions.
-_ORDER, _PLACE, _THICKNESS, _HEAD, _PAINTING = 0, 1, 2, 3, 4
-_NONE_THICK = ThickSlices()
+# Apart from each other, and from those of `patch_changes`: draws of the order
+# and of the places.
+_ORDER, _PLACE = 0, 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +49,7 @@ class PatchStream:
       patch_shift: How far such a voxel lies from the patch's centre at most,
         as a share of each side, up to a half; it stays within the patch.
       augmentation: What is changed at random.
-      thick_slices: Which 2-D patches are cut from several slices at once.
-      synthetic_head: Share of the 2-D patches of skull-stripped volumes that
-        get an artificial head.
-      painted_lesions: Share of the 2-D patches that lesions are painted into.
+      changes: What happens to 2-D patches as they are read.
       share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
@@ -69,9 +63,7 @@ class PatchStream:
     lesion_patches: float
     patch_shift: float
     augmentation: AugmentationConfig
-    thick_slices: ThickSlices = _NONE_THICK
-    synthetic_head: float = 0.0
-    painted_lesions: float = 0.0
+    changes: PatchChanges = AS_STORED
     share: BatchShare | None = None
     augment_on: str = "host"
 
@@ -165,61 +157,12 @@ class PatchStream:
             number = int(step) * self.global_batch_size + index
             volume, start = self.place(number)
             first = [at - m for at, m in zip(start, margins, strict=True)]
-            image, mask = self._read(number, volume, first, shape)
-            image = self._add_head(number, volume, image, mask)
+            image, mask = self.changes.read(
+                self.store, volume, first, shape, (self.seed, number)
+            )
             images.append(image)
             masks.append(mask)
         return np.stack(images).astype(np.float32), np.stack(masks)
-
-    def _read(
-        self, number: int, volume: int, start: list[int], shape: list[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Reads a patch; one slice of it may be made of several."""
-        stored = self.store.places[volume]
-        depth, *plane = shape
-        draw = np.random.default_rng((self.seed, _THICKNESS, number))
-        count = self.thick_slices.draw(stored.slice_spacing_mm, draw)
-        count = min(count, stored.num_slices)
-        if depth > 1:
-            return self.store.read(volume, start, shape)
-        if count == 1:
-            return self._read_painted(number, volume, start, shape)
-        z, *rest = start
-        # Within the volume, and the slice that was drawn anywhere in it.
-        z = z - int(draw.integers(count))
-        z = min(max(z, 0), stored.num_slices - count)
-        start, shape = [z, *rest], [count, *plane]
-        return thicken(
-            *self._read_painted(number, volume, start, shape),
-            self.thick_slices.label_share,
-        )
-
-    def _read_painted(
-        self, number: int, volume: int, start: list[int], shape: list[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Reads slices, and paints lesions into some of them."""
-        image, mask = self.store.read(volume, start, shape)
-        draw = np.random.default_rng((self.seed, _PAINTING, number))
-        if draw.random() >= self.painted_lesions:
-            return image, mask
-        place = self.store.places[volume]
-        spacing_mm = place.slice_spacing_mm, place.pixel_mm
-        return paint_lesions(
-            image, mask, place.levels, start[0], spacing_mm, draw
-        )
-
-    def _add_head(
-        self, number: int, volume: int, image: np.ndarray, mask: np.ndarray
-    ) -> np.ndarray:
-        """Draws a head around some of the brains that have none."""
-        stored = self.store.places[volume]
-        if len(image) > 1 or not stored.is_stripped or not self.synthetic_head:
-            return image
-        draw = np.random.default_rng((self.seed, _HEAD, number))
-        if draw.random() >= self.synthetic_head:
-            return image
-        air = np.array(stored.fill)
-        return add_head(image[0], mask[0], air, self.store.side, draw)[None]
 
     def _make_batch(self, step: tf.Tensor) -> tuple[Any, ...]:
         image, mask = tf.numpy_function(

@@ -11,6 +11,7 @@ from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import share_of
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
+from wmh_keras.training.patch_changes import PatchChanges
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
 from wmh_keras.training.thick_slices import ThickSlices
@@ -83,14 +84,16 @@ def training_stream(
         lesion_patches=config.lesion_patches,
         patch_shift=config.patch_shift,
         augmentation=augmentation,
-        thick_slices=ThickSlices(
-            config.thick_slices,
-            config.thick_from_mm,
-            config.thick_to_mm,
-            config.thick_label_share,
+        changes=PatchChanges(
+            ThickSlices(
+                config.thick_slices,
+                config.thick_from_mm,
+                config.thick_to_mm,
+                config.thick_label_share,
+            ),
+            config.synthetic_head,
+            config.painted_lesions,
         ),
-        synthetic_head=config.synthetic_head,
-        painted_lesions=config.painted_lesions,
         share=share,
         augment_on=config.augment_on,
     )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UsageError
-from wmh_keras.training import patch_stream
+from wmh_keras.training import patch_changes, patch_stream
 from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.patch_changes import PatchChanges
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
 from wmh_keras.training.streams import training_stream
@@ -228,7 +229,8 @@ def test_a_thick_patch_is_the_mean_of_slices_around_its_own(make_stream):
     stream = make_stream(lesion_patches=0.0)
     spacing = stream.store.places[0].slice_spacing_mm
     thick = dataclasses.replace(
-        stream, thick_slices=ThickSlices(1.0, 3 * spacing, 3 * spacing)
+        stream,
+        changes=PatchChanges(ThickSlices(1.0, 3 * spacing, 3 * spacing)),
     )
     firsts = set()
     for step, (images, masks) in enumerate(arrays(thick, 0, 6)):
@@ -251,7 +253,7 @@ def test_a_thick_patch_is_the_mean_of_slices_around_its_own(make_stream):
 
 
 def test_no_volume_is_thickened_beyond_its_slices(make_stream):
-    stream = make_stream(thick_slices=ThickSlices(1.0, 1e6, 1e6))
+    stream = make_stream(changes=PatchChanges(ThickSlices(1.0, 1e6, 1e6)))
     ((image, _),) = arrays(stream, 0, 1)
     assert np.isfinite(image).all()
 
@@ -291,7 +293,9 @@ def test_heads_are_drawn_around_the_asked_share_of_stripped_brains(
     make_stripped,
 ):
     plain = arrays(make_stripped(), 0, 30)
-    heads = arrays(make_stripped(synthetic_head=0.5), 0, 30)
+    heads = arrays(
+        make_stripped(changes=PatchChanges(synthetic_head=0.5)), 0, 30
+    )
     changed = []
     for step, ((x, y), (x2, y2)) in enumerate(zip(plain, heads, strict=True)):
         np.testing.assert_array_equal(y, y2)
@@ -314,7 +318,9 @@ def test_heads_are_a_function_of_the_number(
     make_stripped, augmentation, augment_on
 ):
     stream = make_stripped(
-        synthetic_head=0.7, augmentation=augmentation, augment_on=augment_on
+        changes=PatchChanges(synthetic_head=0.7),
+        augmentation=augmentation,
+        augment_on=augment_on,
     )
     unbroken = itertools.islice(stream.batches(0, 6), 3, None)
     pairs = zip(unbroken, stream.batches(3, 6), strict=True)
@@ -326,9 +332,7 @@ def test_heads_are_a_function_of_the_number(
 def test_heads_are_drawn_after_slices_were_thickened(make_stripped):
     thick = ThickSlices(1.0, 60, 60)
     plain, heads = (
-        arrays(make_stripped(thick_slices=thick, synthetic_head=share), 0, 1)[
-            0
-        ][0]
+        arrays(make_stripped(changes=PatchChanges(thick, share)), 0, 1)[0][0]
         for share in (0.0, 1.0)
     )
     brain = plain > -3.99
@@ -379,10 +383,13 @@ def test_the_share_of_patches_is_painted_before_they_are_thickened(
         draw.random()
         return image.astype(np.float32) + 1, mask
 
-    monkeypatch.setattr(patch_stream, "paint_lesions", note)
-    plain = make_stream(thick_slices=ThickSlices(0.5, 60, 60))
+    monkeypatch.setattr(patch_changes, "paint_lesions", note)
+    plain = make_stream(changes=PatchChanges(ThickSlices(0.5, 60, 60)))
     place = plain.store.places[0]
-    painted = dataclasses.replace(plain, painted_lesions=0.5)
+    painted = dataclasses.replace(
+        plain,
+        changes=dataclasses.replace(plain.changes, painted_lesions=0.5),
+    )
     changes = [
         image2 - image
         for (image, _), (image2, _) in zip(
@@ -403,7 +410,7 @@ def test_the_share_of_patches_is_painted_before_they_are_thickened(
 
 
 def test_a_painted_stream_goes_on_as_if_unbroken(make_stream):
-    stream = make_stream((32, 32), painted_lesions=1.0)
+    stream = make_stream((32, 32), changes=PatchChanges(painted_lesions=1.0))
     (_, second), (again,) = arrays(stream, 0, 2), arrays(stream, 1, 2)
     np.testing.assert_array_equal(second[0], again[0])
     np.testing.assert_array_equal(second[1], again[1])
@@ -411,5 +418,7 @@ def test_a_painted_stream_goes_on_as_if_unbroken(make_stream):
 
 def test_3d_patches_are_never_painted(make_stream):
     plain = arrays(make_stream((4, 8, 8)), 0, 2)
-    painted = arrays(make_stream((4, 8, 8), painted_lesions=1.0), 0, 2)
+    painted = arrays(
+        make_stream((4, 8, 8), changes=PatchChanges(painted_lesions=1.0)), 0, 2
+    )
     np.testing.assert_array_equal(plain[1][0], painted[1][0])

@@ -1,0 +1,119 @@
+"""What happens to 2-D patches of the store as they are read.
+
+Slices become thick ones, lesions are painted into them, heads are drawn around
+stripped brains: all that has to know the volume, and not just the patch. Draws
+are functions of the seed and of the patch's number.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from wmh_keras.training.lesion_painting import paint_lesions
+from wmh_keras.training.patch_store import PatchStore
+from wmh_keras.training.synthetic_head import add_head
+from wmh_keras.training.thick_slices import ThickSlices, thicken
+
+# Apart from each other, and from 0 and 1, which place the patches.
+_THICKNESS, _HEAD, _PAINTING = 2, 3, 4
+_NONE_THICK = ThickSlices()
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchChanges:
+    """How 2-D patches differ from what is stored; 3-D ones never do.
+
+    Attributes:
+      thick_slices: Which patches are cut from several slices at once.
+      synthetic_head: Share of the patches of skull-stripped volumes that get
+        an artificial head.
+      painted_lesions: Share of the patches that lesions are painted into.
+    """
+
+    thick_slices: ThickSlices = _NONE_THICK
+    synthetic_head: float = 0.0
+    painted_lesions: float = 0.0
+
+    def read(
+        self,
+        store: PatchStore,
+        volume: int,
+        start: Sequence[int],
+        shape: Sequence[int],
+        key: tuple[int, int],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads a patch.
+
+        Args:
+          store: The volumes.
+          volume: Its place in the store.
+          start: (z, y, x) of the first voxel; may lie outside the volume.
+          shape: (d, h, w), d being 1 for 2-D patches.
+          key: The seed, and the number of the patch.
+
+        Returns:
+          Image (d, h, w, c) float and mask (d, h, w) uint8.
+        """
+        if shape[0] > 1:
+            return store.read(volume, start, shape)
+        seed, number = key
+        stored = store.places[volume]
+        draw = np.random.default_rng((seed, _THICKNESS, number))
+        count = self.thick_slices.draw(stored.slice_spacing_mm, draw)
+        count = min(count, stored.num_slices)
+        if count == 1:
+            image, mask = self._read_painted(store, volume, start, shape, key)
+        else:
+            z, *rest = start
+            # Within the volume, and the slice that was drawn anywhere in it.
+            z = z - int(draw.integers(count))
+            z = min(max(z, 0), stored.num_slices - count)
+            several = (count, *shape[1:])
+            image, mask = thicken(
+                *self._read_painted(store, volume, (z, *rest), several, key),
+                self.thick_slices.label_share,
+            )
+        return self._add_head(store, volume, image, mask, key), mask
+
+    def _read_painted(
+        self,
+        store: PatchStore,
+        volume: int,
+        start: Sequence[int],
+        shape: Sequence[int],
+        key: tuple[int, int],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads slices, and paints lesions into some of them."""
+        image, mask = store.read(volume, start, shape)
+        seed, number = key
+        draw = np.random.default_rng((seed, _PAINTING, number))
+        if draw.random() >= self.painted_lesions:
+            return image, mask
+        place = store.places[volume]
+        spacing_mm = place.slice_spacing_mm, place.pixel_mm
+        return paint_lesions(
+            image, mask, place.levels, start[0], spacing_mm, draw
+        )
+
+    def _add_head(
+        self,
+        store: PatchStore,
+        volume: int,
+        image: np.ndarray,
+        mask: np.ndarray,
+        key: tuple[int, int],
+    ) -> np.ndarray:
+        """Draws a head around some of the brains that have none."""
+        stored = store.places[volume]
+        if not stored.is_stripped or not self.synthetic_head:
+            return image
+        seed, number = key
+        draw = np.random.default_rng((seed, _HEAD, number))
+        if draw.random() >= self.synthetic_head:
+            return image
+        air = np.array(stored.fill)
+        return add_head(image[0], mask[0], air, store.side, draw)[None]
+
+
+AS_STORED = PatchChanges()
