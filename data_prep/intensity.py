@@ -79,8 +79,9 @@ def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
     if inside.size < MIN_FOREGROUND * data.size:
         raise VolumeError(
             f"{inside.size} of {data.size} voxels outshine all others (they "
-            f"lie above {threshold:g}), so robust_zscore finds no head; remove "
-            f"artefacts, or take another --normalization"
+            f"lie above {threshold:g}), so robust_zscore finds no head. Is it "
+            f"a mask? Else remove artefacts, or prepare with another "
+            f"--normalization"
         )
     median = float(np.median(inside))
     spread = MAD_TO_STD * float(np.median(np.abs(inside - median)))

@@ -136,6 +136,7 @@ MAY_IMPORT = {
         "wmh_keras.metrics",
         "wmh_keras.model_info",
         "wmh_keras.reporting",
+        "wmh_keras.shipped",
     },
     "wmh_keras.comparison": {
         "data_prep",

@@ -34,9 +34,14 @@ def model_path(text: str) -> Path:
       text: A path, or SHIPPED for the model that comes with the package.
 
     Raises:
-      UsageError: SHIPPED, where a folder of this name is at hand.
+      UsageError: Nothing, or SHIPPED where a folder of this name is at hand.
       UserError: SHIPPED, where this installation has no model.
     """
+    if not text:
+        raise UsageError(
+            "--model: expected a folder, received nothing; is a variable of "
+            "the shell unset?"
+        )
     if text != SHIPPED:
         return Path(text).expanduser()
     if Path(SHIPPED).exists():

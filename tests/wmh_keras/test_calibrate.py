@@ -347,6 +347,15 @@ def test_folds_are_pooled_and_written_to_copies(
     ("flags", "message"),
     [
         ((), "--data_dir, --output_dir"),
+        (
+            (
+                "--data_dir=d",
+                "--output_dir=o",
+                "--model=shipped",
+                "--write",
+            ),
+            "the package's own model",
+        ),
         (("--data_dir=d", "--output_dir=o"), "--model"),
         (
             ("--data_dir=d", "--output_dir=o", "--model=m", "--thresholds=2"),

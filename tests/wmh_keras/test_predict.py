@@ -20,6 +20,7 @@ from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
 from wmh_keras.plausibility.training_range import TrainingRange
 from wmh_keras.predict import cli
+from wmh_keras.prediction import result_files
 from wmh_keras.prediction.summary import VOLUME_COLUMNS
 
 
@@ -836,8 +837,16 @@ def test_an_image_that_one_model_needs_is_missing(
 
 
 def test_a_scan_unlike_the_training_scans_is_warned_of_everywhere(
-    save_model, bright_model, make_head, tmp_path, capsys
+    save_model, bright_model, make_head, tmp_path, capsys, monkeypatch
 ):
+    pictures = {}
+    draw = result_files.write_overview
+
+    def note(path, tiles, **texts):
+        pictures[path.name] = texts
+        draw(path, tiles, **texts)
+
+    monkeypatch.setattr(result_files, "write_overview", note)
     seen = TrainingRange(9, {"slice_mm": (5.0, 6.0), "lesions": (1.0, 2.0)})
     model = save_model(tmp_path / "model", [bright_model], training_range=seen)
     like, unlike = make_head(), make_head(affine=np.diag([2.0, 2.0, 9.0, 1]))
@@ -868,6 +877,10 @@ def test_a_scan_unlike_the_training_scans_is_warned_of_everywhere(
     assert page.count('<p class="mark">Unlike the training scans: spacing') == 1
     assert sentence in page
     assert "could not be compared" not in page
+    texts = pictures["b_FLAIR_overview.png"]
+    assert texts["warnings"] == [f"warning: {sentence}"]
+    assert texts["subtitle"].endswith("; threshold 0.5")
+    assert not pictures["a_FLAIR_overview.png"]["warnings"]
 
 
 def test_a_model_with_a_name_is_called_by_it(

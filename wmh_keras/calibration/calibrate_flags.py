@@ -15,6 +15,7 @@ from wmh_keras.inference.inference_flags import (
     define_network_flags,
     models_from,
 )
+from wmh_keras.shipped import SHIPPED
 
 # What the networks of a calibration and of an evaluation have in common.
 COMPUTING_FLAGS = (
@@ -84,6 +85,13 @@ def request_from(flag_values: flags.FlagValues) -> CalibrationRequest:
     else:
         require(flag_values, "model")
         source = _model_source(flag_values)
+    if flag_values.write and SHIPPED in (flag_values.model or ()):
+        raise UsageError(
+            f"--write: {SHIPPED} is the package's own model, which everybody "
+            "here uses under its name; write into a copy of its folder, or "
+            "give the choice to wmh-predict as --threshold and "
+            "--min_lesion_mm3"
+        )
     return CalibrationRequest(
         source=source,
         output_dir=Path(flag_values.output_dir),

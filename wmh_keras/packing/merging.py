@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from data_prep.errors import UserError
 from wmh_keras.inference.ensemble import MaskSettings
 from wmh_keras.model_info import ModelInfo, Origin
-from wmh_keras.plausibility.training_range import merge_ranges
+from wmh_keras.plausibility.training_range import TrainingRange, merge_ranges
 
 
 def check_alike(infos: Sequence[ModelInfo]) -> None:
@@ -71,7 +71,7 @@ def merge_infos(
             sorted({s for i in infos for s in i.seen_subjects})
         ),
         fitted_subjects=_merge_fitted(infos),
-        training_range=merge_ranges([info.training_range for info in infos]),
+        training_range=_merge_seen(infos),
         origin=_merge_origins([info.origin for info in infos]),
         scores=first.scores if len(infos) == 1 else {},
         versions={
@@ -79,6 +79,17 @@ def merge_infos(
             for package in sorted({p for i in infos for p in i.versions})
         },
     )
+
+
+def _merge_seen(infos: Sequence[ModelInfo]) -> TrainingRange | None:
+    """Joins the ranges; the volumes are of all people that were fitted."""
+    joined = merge_ranges([info.training_range for info in infos])
+    fitted = _merge_fitted(infos)
+    if joined is None or fitted is None:
+        return joined
+    # Folds share most of their people, and each has at least one volume.
+    volumes = max(joined.volumes, len(fitted))
+    return dataclasses.replace(joined, volumes=volumes)
 
 
 def _merge_fitted(infos: Sequence[ModelInfo]) -> tuple[str, ...] | None:

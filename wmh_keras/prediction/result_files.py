@@ -3,6 +3,7 @@
 import base64
 import gzip
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ def write_results(
     result: "Segmentation",
     found: list[Lesion],
     volume: float,
+    warnings: Sequence[str],
+    settings: Settings,
 ) -> list[str]:
     """Writes mask, probability map, lesion table and picture.
 
@@ -53,6 +56,8 @@ def write_results(
       result: what the segmenter found.
       found: its lesions.
       volume: their volume in ml, for the picture's title.
+      warnings: what the picture warns of.
+      settings: what decided the result.
 
     Returns:
       Small pictures for the page, JPEG in base64.
@@ -77,8 +82,8 @@ def write_results(
         paths.overview,
         tiles,
         title=job.case.relative_path or job.case.volume_id,
-        subtitle=_summary(volume, found),
-        warnings=[f"warning: {text}" for text in result.warnings],
+        subtitle=f"{_summary(volume, found)}; {describe_mask(settings)}",
+        warnings=[f"warning: {text}" for text in warnings],
     )
     if paths.flair is not None:
         _copy_compressed(job.case.flair, paths.flair)
@@ -161,6 +166,14 @@ def remove_leftovers(job: Job) -> None:
         return
     for path in job.outputs.results:
         remove_temporaries(path.parent, path.name)
+
+
+def describe_mask(settings: Settings) -> str:
+    """Says from which probability and size on something is a lesion."""
+    text = f"threshold {settings.threshold:g}"
+    if settings.min_lesion_mm3:
+        text += f", none below {settings.min_lesion_mm3:g} mm³"
+    return text
 
 
 def _summary(volume: float, found: list[Lesion]) -> str:

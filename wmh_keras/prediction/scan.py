@@ -189,7 +189,10 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
     likeness = compare_with_training(
         flair, volume, len(found), run.expectations
     )
-    thumbnails = write_results(job, flair, result, found, volume)
+    warnings = [*likeness.warnings, *result.warnings]
+    thumbnails = write_results(
+        job, flair, result, found, volume, warnings, run.settings
+    )
     if job.outputs.sidecars:
         write_sidecars(
             job, run.settings, run.model, has_uncertainty=has_uncertainty
@@ -209,8 +212,7 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=[
-            *likeness.warnings,
-            *result.warnings,
+            *warnings,
             *([f"no DICOM SEG: {seg_problem}"] if seg_problem else []),
         ],
         thumbnails=thumbnails,

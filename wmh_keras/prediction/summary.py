@@ -136,7 +136,10 @@ def _facts(row: dict[str, Any]) -> list[str]:
             f"{row['small_lesions']} small, {row['medium_lesions']} medium, "
             f"{row['large_lesions']} large"
         ]
-    return [*facts, f"threshold {row['threshold']:g}", f"{row['seconds']} s"]
+    facts.append(f"threshold {row['threshold']:g}")
+    if row["min_lesion_mm3"]:
+        facts.append(f"none below {row['min_lesion_mm3']:g} mm³")
+    return [*facts, f"{row['seconds']} s"]
 
 
 def _notes(found: Sequence[Record]) -> list[str]:

@@ -10,6 +10,7 @@ from wmh_keras.inference.compiled import keras_network
 from wmh_keras.model_info import ModelInfo, Origin
 from wmh_keras.models import build_model
 from wmh_keras.pack_model import cli
+from wmh_keras.plausibility.training_range import TrainingRange
 
 ARGUMENTS = {"side": 32, "filters": [4, 6, 8]}
 INFO = ModelInfo(
@@ -131,6 +132,27 @@ def test_what_was_seen_is_merged(runs, pack, tmp_path):
     assert info.origin.data_identities == ("old",)
     assert info.origin.weights_sha256
     assert info.versions == artifacts.read_model_info(runs[0]).versions
+
+
+def test_who_was_fitted_and_on_what_is_merged(runs, pack, tmp_path):
+    known = [
+        TrainingRange(2, {"slice_mm": (1.0, 5.0)}),
+        TrainingRange(2, {"slice_mm": (3.0, 8.0)}),
+    ]
+    for run, fitted, seen in zip(
+        runs, (("a", "b"), ("b", "c")), known, strict=False
+    ):
+        change(run, fitted_subjects=fitted, training_range=seen)
+    assert pack(runs[:2]) == 0
+    info = artifacts.read_model_info(tmp_path / "packed")
+    assert info.fitted_subjects == ("a", "b", "c")
+    # Three people, of whom no training has seen all.
+    assert info.training_range == TrainingRange(3, {"slice_mm": (1.0, 8.0)})
+    # The third does not know whom it was fitted on.
+    assert pack(runs, output="all") == 0
+    info = artifacts.read_model_info(tmp_path / "all")
+    assert info.fitted_subjects is None
+    assert info.training_range == TrainingRange(2, {"slice_mm": (1.0, 8.0)})
 
 
 def test_half_precision_is_the_same_for_every_reader(
@@ -274,6 +296,10 @@ def test_a_licence_goes_with_the_weights(runs, pack, tmp_path, capsys):
             "threshold",
         ),
         (["--weights_dtype=int8"], "weights_dtype"),
+        (
+            ["--model=", "--output_dir=o", "--model_name=a"],
+            "--model: expected a folder, received nothing",
+        ),
     ],
 )
 def test_wrong_usage(flags, message, capsys):
