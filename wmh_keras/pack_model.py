@@ -23,6 +23,7 @@ from data_prep.errors import UsageError
 from data_prep.program import EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import (
     define_threshold_flag,
+    min_lesion_from,
     models_from,
     threshold_from,
 )
@@ -85,7 +86,7 @@ def main(flag_values: flags.FlagValues) -> int:
         name=_label(flag_values, "model_name"),
         version=_label(flag_values, "model_version"),
         threshold=threshold_from(flag_values),
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         licence=Path(licence).expanduser() if licence else None,
         weights_dtype=flag_values.weights_dtype,
         overwrite=flag_values.overwrite,

@@ -14,7 +14,11 @@ from wmh_keras.evaluation.request import (
     Output,
 )
 from wmh_keras.evaluation.rule_flags import rules_from
-from wmh_keras.inference.inference_flags import models_from, threshold_from
+from wmh_keras.inference.inference_flags import (
+    min_lesion_from,
+    models_from,
+    threshold_from,
+)
 
 _MODEL_ONLY = (
     "data_dir",
@@ -90,7 +94,7 @@ def model_request_from(
         split=flag_values.split or default_split,
         subjects=subjects,
         threshold=threshold_from(flag_values),
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         test_time_flips=flag_values.test_time_flips,
         precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,
@@ -104,7 +108,7 @@ def out_of_fold_request_from(flag_values: flags.FlagValues) -> OutOfFoldRequest:
         data_dir=Path(flag_values.data_dir),
         fold_models=Path(flag_values.fold_models),
         threshold=threshold_from(flag_values),
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         test_time_flips=flag_values.test_time_flips,
         precision=flag_values.precision,
         save_predictions=flag_values.save_predictions,

@@ -1,5 +1,6 @@
 """The flags of programs that run trained networks. Imports no Keras."""
 
+import math
 from pathlib import Path
 
 from absl import flags
@@ -95,6 +96,20 @@ def threshold_from(flag_values: flags.FlagValues) -> float | None:
             f"--threshold: expected above 0, at most 1, received {threshold}"
         )
     return threshold
+
+
+def min_lesion_from(flag_values: flags.FlagValues) -> float | None:
+    """Returns --min_lesion_mm3, checked; None where the models decide.
+
+    Raises:
+      UsageError: out of range, or no number.
+    """
+    size = flag_values.min_lesion_mm3
+    if size is not None and not 0 <= size < math.inf:
+        raise UsageError(
+            f"--min_lesion_mm3: expected a number from 0 up, received {size}"
+        )
+    return size
 
 
 def models_from(flag_values: flags.FlagValues) -> tuple[Path, ...]:

@@ -72,6 +72,11 @@ class Packed:
                 "no licence: nobody may use the weights until you say so; "
                 "give --licence=FILE before you hand them on"
             )
+            if info.origin.weights_sha256:
+                lines.append(
+                    "a training started from the weights of another model: "
+                    "the licence of those binds these too"
+                )
         return lines
 
 

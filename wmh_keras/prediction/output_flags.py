@@ -7,6 +7,7 @@ from absl import flags
 
 from data_prep.flag_groups import images_from
 from wmh_keras.inference.inference_flags import (
+    min_lesion_from,
     models_or_shipped,
     threshold_from,
 )
@@ -85,7 +86,7 @@ def request_from(flag_values: flags.FlagValues, scans: "Scans") -> "Request":
         model_paths=models_or_shipped(flag_values),
         threshold=threshold,
         test_time_flips=flag_values.test_time_flips,
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         batch_size=flag_values.batch_size,
         engine=flag_values.engine,
         precision=flag_values.precision,

@@ -6,7 +6,11 @@ from absl import flags
 
 from data_prep.program import require
 from wmh_keras.inference.flips import FLIPS
-from wmh_keras.inference.inference_flags import models_from, threshold_from
+from wmh_keras.inference.inference_flags import (
+    min_lesion_from,
+    models_from,
+    threshold_from,
+)
 from wmh_keras.serving.export_request import FORMATS, ExportRequest
 from wmh_keras.shipped import SHIPPED
 
@@ -87,7 +91,7 @@ def request_from(flag_values: flags.FlagValues) -> ExportRequest:
         name=flag_values.model_name,
         version=flag_values.model_version,
         threshold=threshold_from(flag_values),
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         test_time_flips=flag_values.test_time_flips,
         batch_size=flag_values.batch_size,
         licence=Path(licence).expanduser() if licence else None,

@@ -122,7 +122,7 @@ def test_order_and_repetition_do_not_matter(runs, pack, tmp_path, capsys):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-def test_what_was_seen_is_merged(runs, pack, tmp_path):
+def test_what_was_seen_is_merged(runs, pack, tmp_path, capsys):
     change(runs[1], seen_subjects=("aa", "bb"), data_identity="two")
     change(runs[2], origin=Origin("0" * 64, ("old",)))
     assert pack(runs) == 0
@@ -132,6 +132,7 @@ def test_what_was_seen_is_merged(runs, pack, tmp_path):
     assert info.origin.data_identities == ("old",)
     assert info.origin.weights_sha256
     assert info.versions == artifacts.read_model_info(runs[0]).versions
+    assert "the licence of those binds these too" in capsys.readouterr().out
 
 
 def test_who_was_fitted_and_on_what_is_merged(runs, pack, tmp_path):
@@ -296,6 +297,18 @@ def test_a_licence_goes_with_the_weights(runs, pack, tmp_path, capsys):
             "threshold",
         ),
         (["--weights_dtype=int8"], "weights_dtype"),
+        *(
+            (
+                [
+                    "--model=m",
+                    "--output_dir=o",
+                    "--model_name=a",
+                    f"--min_lesion_mm3={value}",
+                ],
+                "--min_lesion_mm3: expected a number from 0 up",
+            )
+            for value in ("nan", "inf")
+        ),
         (
             ["--model=", "--output_dir=o", "--model_name=a"],
             "--model: expected a folder, received nothing",
