@@ -26,6 +26,7 @@ from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import (
     define_threshold_flag,
+    min_lesion_from,
     models_from,
     threshold_from,
 )
@@ -68,7 +69,7 @@ def main(flag_values: flags.FlagValues) -> int:
         model_version=flag_values.model_version,
         expected_models=models_from(flag_values),
         threshold=threshold,
-        min_lesion_mm3=flag_values.min_lesion_mm3,
+        min_lesion_mm3=min_lesion_from(flag_values),
         route=route_from(flag_values),
         policy=RetryPolicy(retries=flag_values.retries),
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wmh_keras.training.lesion_painting import paint_lesions
+from wmh_keras.training.patch_preparation import StoredPlace
 from wmh_keras.training.patch_store import PatchStore
 from wmh_keras.training.synthetic_head import add_head
 from wmh_keras.training.thick_slices import ThickSlices, thicken
@@ -62,58 +63,52 @@ class PatchChanges:
         draw = np.random.default_rng((seed, _THICKNESS, number))
         count = self.thick_slices.draw(stored.slice_spacing_mm, draw)
         count = min(count, stored.num_slices)
-        if count == 1:
-            image, mask = self._read_painted(store, volume, start, shape, key)
-        else:
-            z, *rest = start
+        z, *rest = start
+        if count > 1:
             # Within the volume, and the slice that was drawn anywhere in it.
             z = z - int(draw.integers(count))
             z = min(max(z, 0), stored.num_slices - count)
-            several = (count, *shape[1:])
-            image, mask = thicken(
-                *self._read_painted(store, volume, (z, *rest), several, key),
-                self.thick_slices.label_share,
-            )
-        return self._add_head(store, volume, image, mask, key), mask
+        image, mask = store.read(volume, (z, *rest), (count, *shape[1:]))
+        image, mask = self._paint(image, mask, stored, z, key)
+        if count > 1:
+            image, mask = thicken(image, mask, self.thick_slices.label_share)
+        return self._add_head(image, mask, stored, store.side, key), mask
 
-    def _read_painted(
+    def _paint(
         self,
-        store: PatchStore,
-        volume: int,
-        start: Sequence[int],
-        shape: Sequence[int],
+        image: np.ndarray,
+        mask: np.ndarray,
+        stored: StoredPlace,
+        first_slice: int,
         key: tuple[int, int],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Reads slices, and paints lesions into some of them."""
-        image, mask = store.read(volume, start, shape)
+        """Paints lesions into some of the patches."""
         seed, number = key
         draw = np.random.default_rng((seed, _PAINTING, number))
         if draw.random() >= self.painted_lesions:
             return image, mask
-        place = store.places[volume]
-        spacing_mm = place.slice_spacing_mm, place.pixel_mm
+        spacing_mm = stored.slice_spacing_mm, stored.pixel_mm
         return paint_lesions(
-            image, mask, place.levels, start[0], spacing_mm, draw
+            image, mask, stored.levels, first_slice, spacing_mm, draw
         )
 
     def _add_head(
         self,
-        store: PatchStore,
-        volume: int,
         image: np.ndarray,
         mask: np.ndarray,
+        stored: StoredPlace,
+        side: int,
         key: tuple[int, int],
     ) -> np.ndarray:
         """Draws a head around some of the brains that have none."""
-        stored = store.places[volume]
-        if not stored.is_stripped or not self.synthetic_head:
+        if not stored.is_stripped:
             return image
         seed, number = key
         draw = np.random.default_rng((seed, _HEAD, number))
         if draw.random() >= self.synthetic_head:
             return image
         air = np.array(stored.fill)
-        return add_head(image[0], mask[0], air, store.side, draw)[None]
+        return add_head(image[0], mask[0], air, side, draw)[None]
 
 
 AS_STORED = PatchChanges()
