@@ -169,10 +169,13 @@ def remove_leftovers(job: Job) -> None:
 
 
 def describe_mask(settings: Settings) -> str:
-    """Says from which probability and size on something is a lesion."""
+    """Says from which probability and size on something is a lesion.
+
+    For pictures, whose font has no raised 3.
+    """
     text = f"threshold {settings.threshold:g}"
     if settings.min_lesion_mm3:
-        text += f", none below {settings.min_lesion_mm3:g} mm³"
+        text += f", none below {settings.min_lesion_mm3:g} cubic mm"
     return text
 
 
