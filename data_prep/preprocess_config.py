@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 PADDINGS = ("zero", "background")
-NORMALIZATIONS = ("zscore", "robust_zscore", "none")
+NORMALIZATIONS = ("zscore", "robust_zscore", "clipped_zscore", "none")
 OVERSIZES = ("crop", "resize")
 
 _ROLE = re.compile(r"[a-z][a-z0-9]*")

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from data_prep.intensity import MAD_TO_STD, foreground_threshold
-from wmh_keras.metrics.labels import WMH
+from wmh_keras.metrics.labels import OTHER_PATHOLOGY, WMH
 from wmh_keras.training.lesion_places import LesionPlaces, find_places
 from wmh_keras.training.lesion_shapes import Grid, along_ventricle, blob
 
@@ -117,12 +117,13 @@ def paint_lesions(
         contrast = draw.uniform(*_CONTRASTS) * levels.lesion_contrast
         change = weight * contrast * grid.texture(_TEXTURE, draw)
         image[:, *grid.window, 0] += change.astype(np.float32)
-        if contrast >= max(
+        there = mask[:, *grid.window]
+        is_clear = contrast >= max(
             _FAINTEST_LABELLED * levels.lesion_contrast,
             _FEWEST_SPREADS * levels.spread,
-        ):
-            there = mask[:, *grid.window]
-            there[(weight >= 0.5) & (there == 0)] = WMH
+        )
+        label = WMH if is_clear else OTHER_PATHOLOGY
+        there[(weight >= 0.5) & (there == 0)] = label
     return image, mask
 
 
