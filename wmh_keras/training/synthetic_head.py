@@ -152,7 +152,7 @@ def _soft_tissue(
 ) -> np.ndarray:
     """Fat, which some sequences suppress, muscle and bright vessels."""
     suppressed = draw.random() < _SUPPRESSED
-    fat = draw.uniform(0.1, 0.6) if suppressed else draw.uniform(0.6, 2.2)
+    fat = draw.uniform(0.1, 0.6) if suppressed else draw.uniform(0.6, 3.5)
     muscle, vessel = draw.uniform(0.1, 0.9), draw.uniform(0.3, 2.2)
     grain = draw.standard_normal(size, np.float32)
     fine = scipy.ndimage.gaussian_filter(grain, _FINE, truncate=2)
