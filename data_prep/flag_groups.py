@@ -101,8 +101,10 @@ def define_preprocess_flags(flag_values: flags.FlagValues) -> None:
         NORMALIZATIONS,
         "How intensities are scaled over the whole volume: zscore by mean and "
         "standard deviation of all voxels, as in the paper; robust_zscore by "
-        "median and median absolute deviation of the head, best with "
-        "--padding=background; none.",
+        "median and median absolute deviation of the head; clipped_zscore by "
+        "those of the brain's tissue, the peak of the head's intensities, "
+        "which a scalp moves less; none. The two are best with "
+        "--padding=background.",
         flag_values=flag_values,
     )
 

@@ -12,6 +12,8 @@ MAD_TO_STD = 1.4826
 MAX_STEPS = 1000
 # Beyond so many spreads from the centre lie scalp, fat, fluid and bone.
 CLIPPED_BEYOND = 2.5
+# Real volumes take 2 to 13. A few voxels that come and go by turns would never
+# settle; then the last of these counts.
 MAX_CLIPPINGS = 100
 # A head fills a tenth of a volume or more; less than this is artefacts.
 MIN_FOREGROUND = 0.01
@@ -49,10 +51,11 @@ def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
     `foreground_threshold` alone: over all voxels both would be 0 where more
     than half of a volume is background of value 0. "clipped_zscore" goes on
     from there: it leaves out what lies more than 2.5 spreads from the centre,
-    takes median and deviation of the rest, and again, until nothing more falls
-    out or comes back (sigma clipping, with the median). What is left is the
-    peak of the brain's tissue, so that a head with its scalp and the same head
-    without it are scaled nearly alike. "none" gives 0 and 1.
+    takes both of what is left, and again, until no voxel falls out or comes
+    back (sigma clipping, about the median). What stays is the peak of the
+    brain's tissue, so that a head with its scalp and the same head without it
+    are scaled nearly alike; what lies beside the peak, such as dark muscle,
+    stays with it. "none" gives 0 and 1.
 
     Args:
       data: (x, y, z), any real numbers.
@@ -64,7 +67,7 @@ def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
     Raises:
       VolumeError: a voxel is not finite, all are equal or, for
         "robust_zscore" and "clipped_zscore", the foreground is below 1 % of
-        the volume or half of it has one value.
+        the volume, or half of it or of what clipping leaves has one value.
       ValueError: unknown rule.
     """
     if rule not in NORMALIZATIONS:
@@ -82,24 +85,32 @@ def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
         raise VolumeError("all voxels have the same value")
     if rule == "zscore":
         return mean, std
-    inside = data[data > foreground_threshold(data)].astype(np.float64)
-    if inside.size < MIN_FOREGROUND * data.size:
-        raise VolumeError(
-            f"{inside.size} of {data.size} voxels outshine all others (they "
-            f"lie above {inside.min():g}), so {rule} finds no head. Is it "
-            f"a mask? Else remove artefacts, or prepare with another "
-            f"--normalization"
-        )
+    inside = _inside(data, rule)
     if rule == "robust_zscore":
         return _median_and_deviation(inside, rule)
     return _clipped(inside, rule)
+
+
+def _inside(data: np.ndarray, rule: str) -> np.ndarray:
+    """The voxels of the head, float64."""
+    threshold = foreground_threshold(data)
+    inside = data[data > threshold].astype(np.float64)
+    if inside.size < MIN_FOREGROUND * data.size:
+        raise VolumeError(
+            f"{inside.size} of {data.size} voxels outshine all others (they "
+            f"lie above {threshold:g}), so {rule} finds no head. Is it "
+            f"a mask? Else remove artefacts, or prepare with another "
+            f"--normalization"
+        )
+    return inside
 
 
 def _clipped(inside: np.ndarray, rule: str) -> tuple[float, float]:
     """Median and deviation of what lies near them, see centre_and_spread."""
     ordered = np.sort(inside)  # so that what stays is one slice of it
     kept = 0, ordered.size
-    for _ in range(MAX_CLIPPINGS):  # about 15 on real volumes
+    for _ in range(MAX_CLIPPINGS):
+        # Never of nothing: half of the values lie within one spread.
         centre, spread = _median_and_deviation(ordered[slice(*kept)], rule)
         reach = CLIPPED_BEYOND * spread
         low = int(np.searchsorted(ordered, centre - reach, "left"))
@@ -115,9 +126,9 @@ def _median_and_deviation(values: np.ndarray, rule: str) -> tuple[float, float]:
     spread = MAD_TO_STD * float(np.median(np.abs(values - median)))
     if spread <= np.finfo(np.float32).eps * abs(median):
         raise VolumeError(
-            f"half of the foreground has the same value ({median:g}), so "
-            f"{rule} has no spread to divide by; is it an image? Take "
-            f"another --normalization"
+            f"half of the foreground that {rule} looks at has the same value "
+            f"({median:g}), so {rule} has no spread to divide by; is it an "
+            f"image? Take another --normalization"
         )
     return median, spread
 

@@ -25,7 +25,7 @@ class PreparedVolume:
       mask: (z, side, side) uint8 with the labels 0, 1, 2, or None.
       geometry: the way back.
       mean: per channel, what was subtracted from the native intensities: the
-        mean, or the median for "robust_zscore".
+        mean, or the median for "robust_zscore" and "clipped_zscore".
       std: per channel, what they were then divided by.
       warnings: what the user should know, as sentences.
     """
@@ -52,8 +52,9 @@ def volume_to_slices(
     rule "resize" what is larger is made smaller in place of being cropped.
 
     Padding "zero" fills with 0, which is the volume's mean after a z-score
-    (after a robust one: the head's median, so that "background" fits better);
-    "background" fills with the median of the slices' rims.
+    (after a robust or clipped one: the median of the head or of its tissue, so
+    that "background" fits better); "background" fills with the median of the
+    slices' rims.
 
     Args:
       images: one volume a channel, in the order of `config.channels`, all on

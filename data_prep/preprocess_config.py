@@ -22,8 +22,8 @@ class PreprocessConfig:
     Attributes:
       side: height and width of a prepared slice, in pixels.
       padding: "zero" or "background", see `preprocess.volume_to_slices`.
-      normalization: "zscore", "robust_zscore" or "none", see
-        `intensity.centre_and_spread`.
+      normalization: "zscore", "robust_zscore", "clipped_zscore" or "none",
+        see `intensity.centre_and_spread`.
       channels: the roles of the images, in the order of the channels.
       oversize: "crop" or "resize": what is done with slices larger than
         `side`, see `preprocess.volume_to_slices`.

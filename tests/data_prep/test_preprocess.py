@@ -64,21 +64,103 @@ def test_robust_z_score_looks_at_the_head_alone():
     assert intensity.centre_and_spread(data, "robust_zscore") == (98, spread)
 
 
-def test_robust_z_score_follows_gain_and_offset():
-    data = head().data
-    centre, spread = intensity.centre_and_spread(data, "robust_zscore")
-    moved = intensity.centre_and_spread(data * 8 - 512, "robust_zscore")
+@pytest.mark.parametrize("rule", ["robust_zscore", "clipped_zscore"])
+def test_robust_z_scores_follow_gain_and_offset(rule):
+    data = brain(scalp=(30, 240))
+    centre, spread = intensity.centre_and_spread(data, rule)
+    moved = intensity.centre_and_spread(data * 8 - 512, rule)
     assert moved == pytest.approx((centre * 8 - 512, spread * 8), rel=1e-5)
 
 
-def test_robust_z_score_says_where_it_has_no_meaning():
+@pytest.mark.parametrize("rule", ["robust_zscore", "clipped_zscore"])
+def test_robust_z_scores_say_where_they_have_no_meaning(rule):
     data = np.zeros((20, 20, 10), np.float32)
     data[5:15, 5:15] = 7
-    with pytest.raises(VolumeError, match=r"same value \(7\)"):
-        intensity.normalize(data, "robust_zscore")
+    with pytest.raises(VolumeError, match=rf"{rule} .* same value \(7\)"):
+        intensity.normalize(data, rule)
     data[0, 0] = np.linspace(1e6, 2e6, 10)
-    with pytest.raises(VolumeError, match="10 of 4000 voxels outshine"):
-        intensity.normalize(data, "robust_zscore")
+    words = rf"10 of 4000 voxels outshine .* {rule} finds no head"
+    with pytest.raises(VolumeError, match=words):
+        intensity.normalize(data, rule)
+
+
+LESION = np.s_[16:24, 16:19, 10:14]
+
+
+def brain(scalp=None):
+    """Tissue of 100 with deviations of 8, a lesion of 160, and a shell.
+
+    The shell, of 0 or between the two values of `scalp`, is two fifths of the
+    whole.
+    """
+    rng, shape = np.random.default_rng(3), np.array((40, 40, 24))
+    places = np.moveaxis(np.indices(shape), 0, -1)
+    radius = np.linalg.norm((places / (shape - 1) - 0.5) * 2, axis=-1)
+    data = np.where(radius < 0.85, rng.normal(100, 8, shape), 0)
+    data[LESION] = 160
+    if scalp:
+        shell = (radius >= 0.85) & (radius < 1)
+        data[shell] = rng.uniform(*scalp, shell.sum())
+    return data.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("scalp", "tolerance"), [((120, 260), 0.01), ((30, 240), 0.08)]
+)
+def test_clipped_z_score_hardly_sees_a_scalp(scalp, tolerance):
+    def scaled_lesion(data, rule):
+        return intensity.normalize(data, rule)[0][LESION][0, 0, 0]
+
+    whole, bare = brain(scalp), brain()
+    clipped = scaled_lesion(bare, "clipped_zscore")
+    # Without values beyond 2.5 spreads, the spread is 3 % smaller.
+    assert clipped == pytest.approx(60 / 8, rel=0.05)
+    assert scaled_lesion(bare, "robust_zscore") == pytest.approx(60 / 8, 0.02)
+    with_scalp = scaled_lesion(whole, "clipped_zscore")
+    assert with_scalp == pytest.approx(clipped, rel=tolerance)
+    assert scaled_lesion(whole, "robust_zscore") < 0.6 * clipped
+
+
+@pytest.mark.parametrize("scalp", [None, (120, 260), (30, 240), (60, 90)])
+def test_clipped_z_score_is_that_of_voxels_left_out_one_by_one(scalp):
+    data = brain(scalp)
+    inside = [
+        float(x) for x in data[data > intensity.foreground_threshold(data)]
+    ]
+    kept = inside
+    while True:
+        centre = np.median(kept)
+        spread = 1.4826 * np.median([abs(x - centre) for x in kept])
+        before = kept
+        kept = [x for x in inside if abs(x - centre) <= 2.5 * spread]
+        if kept == before:
+            break
+    assert len(kept) < len(inside)
+    received = intensity.centre_and_spread(data, "clipped_zscore")
+    assert received == pytest.approx((centre, spread), rel=1e-12)
+
+
+def test_clipped_z_score_of_voxels_that_come_and_go(monkeypatch):
+    """The two 112 by turns; after a set number of turns there is an end."""
+    head = [112, 112, 124, 127, 128, 128, 131, 131, 131, 138]
+    data = np.array([0] * 10 + head, np.float32).reshape(1, 4, 5)
+    results = []
+    for turns in (100, 101, 102):
+        monkeypatch.setattr(intensity, "MAX_CLIPPINGS", turns)
+        results.append(intensity.centre_and_spread(data, "clipped_zscore"))
+    assert results[0] == results[2] != results[1]
+    for centre, spread in results:
+        assert 124 <= centre <= 131
+        assert 1.4826 <= spread <= 10
+
+
+def test_clipped_z_score_needs_a_spread_in_what_is_left():
+    """Without the 150, more than half are 100."""
+    head = np.repeat([99, 100, 101, 150], [15, 45, 15, 25])
+    data = np.concatenate([np.zeros(100), head]).reshape(10, 10, 2)
+    assert intensity.centre_and_spread(data, "robust_zscore") == (100, 1.4826)
+    with pytest.raises(VolumeError, match=r"clipped_zscore .* value \(100\)"):
+        intensity.normalize(data, "clipped_zscore")
 
 
 @pytest.mark.parametrize(

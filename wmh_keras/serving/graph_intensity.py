@@ -8,7 +8,13 @@ refuses too: an `Assert` in the graph, which a server answers with its message.
 import numpy as np
 import tensorflow as tf
 
-from data_prep.intensity import MAD_TO_STD, MAX_STEPS, MIN_FOREGROUND
+from data_prep.intensity import (
+    CLIPPED_BEYOND,
+    MAD_TO_STD,
+    MAX_CLIPPINGS,
+    MAX_STEPS,
+    MIN_FOREGROUND,
+)
 
 _EPSILON = float(np.finfo(np.float32).eps)
 
@@ -23,7 +29,8 @@ def normalize(volume: tf.Tensor, rule: str) -> tf.Tensor:
 
     Returns:
       float32 of the same shape. Running it fails where a voxel is not
-      finite, all are equal or, for "robust_zscore", no head is found.
+      finite, all are equal or, for "robust_zscore" and "clipped_zscore", no
+      head is found or half of what they look at has one value.
     """
     # float64 sums: float32 ones drift on 10^7 voxels.
     wide = tf.cast(volume, tf.float64)
@@ -39,8 +46,8 @@ def normalize(volume: tf.Tensor, rule: str) -> tf.Tensor:
         if rule == "none":
             return tf.identity(volume)
         centre, spread = mean, std
-        if rule == "robust_zscore":
-            centre, spread = _robust_centre_and_spread(volume, wide)
+        if rule != "zscore":
+            centre, spread = _centre_and_spread_of_head(volume, wide, rule)
         return tf.cast((wide - centre) / spread, tf.float32)
 
 
@@ -65,32 +72,80 @@ def _is_end(indices: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return (indices == 0) | (indices == size - 1)
 
 
-def _robust_centre_and_spread(
-    volume: tf.Tensor, wide: tf.Tensor
+def _centre_and_spread_of_head(
+    volume: tf.Tensor, wide: tf.Tensor, rule: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    threshold = _foreground_threshold(volume, wide)
-    inside = tf.boolean_mask(volume, volume > threshold)
-    size = tf.size(volume, tf.int64)
-    count = tf.size(inside, tf.int64)
-    enough = tf.cast(count, tf.float64) >= MIN_FOREGROUND * tf.cast(
-        size, tf.float64
-    )
-    found = _check(
-        enough,
-        "volume: a few voxels outshine all others, so robust_zscore finds no "
-        "head; remove artefacts",
-    )
-    with tf.control_dependencies([found]):
-        inside = tf.cast(tf.identity(inside), tf.float64)
-    median = _median(inside)
-    spread = MAD_TO_STD * _median(tf.abs(inside - median))
+    ordered = _ordered_inside(volume, wide, rule)
+    if rule == "robust_zscore":
+        centre, spread = _median_and_deviation(ordered)
+    else:
+        centre, spread = _clipped(ordered)
     has_spread = _check(
-        spread > _EPSILON * tf.abs(median),
-        "volume: half of the foreground has the same value, so robust_zscore "
-        "has no spread to divide by; is it an image?",
+        _has_spread(centre, spread),
+        f"volume: half of the foreground that {rule} looks at has the same "
+        f"value, so {rule} has no spread to divide by; is it an image?",
     )
     with tf.control_dependencies([has_spread]):
-        return tf.identity(median), tf.identity(spread)
+        return tf.identity(centre), tf.identity(spread)
+
+
+def _ordered_inside(volume: tf.Tensor, wide: tf.Tensor, rule: str) -> tf.Tensor:
+    """The voxels of the head from dark to bright, float64."""
+    threshold = _foreground_threshold(volume, wide)
+    inside = tf.boolean_mask(volume, volume > threshold)
+    count = tf.cast(tf.size(inside, tf.int64), tf.float64)
+    size = tf.cast(tf.size(volume, tf.int64), tf.float64)
+    found = _check(
+        count >= MIN_FOREGROUND * size,
+        f"volume: a few voxels outshine all others, so {rule} finds no head; "
+        "remove artefacts",
+    )
+    with tf.control_dependencies([found]):
+        return tf.cast(tf.sort(inside), tf.float64)
+
+
+def _clipped(ordered: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`intensity._clipped`; ends where there is no spread, which to check."""
+
+    def goes_on(step: tf.Tensor, *state: tf.Tensor) -> tf.Tensor:
+        return (step < MAX_CLIPPINGS) & ~state[-1]
+
+    def clip(
+        step: tf.Tensor, low: tf.Tensor, high: tf.Tensor, *_: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        centre, spread = _median_and_deviation(ordered[low:high])
+        reach = CLIPPED_BEYOND * spread
+        first = tf.searchsorted(ordered, [centre - reach], "left")[0]
+        end = tf.searchsorted(ordered, [centre + reach], "right")[0]
+        is_same = (first == low) & (end == high)
+        ends = is_same | ~_has_spread(centre, spread)
+        return step + 1, first, end, centre, spread, ends
+
+    zero = tf.constant(0, tf.float64)
+    start = tf.constant(0), tf.constant(0), tf.size(ordered), zero, zero
+    state = tf.while_loop(goes_on, clip, (*start, tf.constant(False)))
+    return state[3], state[4]
+
+
+def _median_and_deviation(ordered: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of sorted values, without sorting their deviations once a clipping.
+
+    The k-th smallest deviation is the half width of the narrowest interval
+    around the median that holds k values, and these are neighbours.
+    """
+    count = tf.size(ordered)
+    below, above = (count - 1) // 2, count // 2
+    median = (ordered[below] + ordered[above]) / 2
+
+    def deviation(rank: tf.Tensor) -> tf.Tensor:
+        lowest, highest = ordered[: count - rank], ordered[rank:]
+        return tf.reduce_min(tf.maximum(median - lowest, highest - median))
+
+    return median, MAD_TO_STD * ((deviation(below) + deviation(above)) / 2)
+
+
+def _has_spread(centre: tf.Tensor, spread: tf.Tensor) -> tf.Tensor:
+    return spread > _EPSILON * tf.abs(centre)
 
 
 def _foreground_threshold(volume: tf.Tensor, wide: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ PLAIN = PreprocessConfig(side=SIDE)
 OTHER = PreprocessConfig(
     side=SIDE,
     channels=("flair", "t1"),
-    normalization="robust_zscore",
+    normalization="clipped_zscore",
     padding="background",
     oversize="resize",
 )

@@ -16,8 +16,22 @@ def head(shape=(6, 17, 20), scale=100.0):
     return (data + 0.3 * scale * RNG.random(shape)).astype(np.float32)
 
 
+def head_in_a_scalp():
+    """A peak of tissue, and about as much that is brighter and darker."""
+    data = np.zeros((5, 20, 20))
+    data[1:3] = RNG.normal(100, 8, (2, 20, 20))
+    data[3:] = RNG.uniform(30, 260, (2, 20, 20))
+    return data
+
+
+# Clipping takes in and leaves out the two 112 by turns.
+UNSETTLED = np.zeros((2, 2, 5))
+UNSETTLED[1] = [[112, 112, 124, 127, 128], [128, 131, 131, 131, 138]]
+
 VOLUMES = {
     "head": head(),
+    "scalp": head_in_a_scalp(),
+    "unsettled": UNSETTLED,
     "odd number of voxels": head((3, 7, 9)),
     "large values": head(scale=3e4) + 1e6,
     "thin": head((1, 1, 9)),
@@ -44,23 +58,52 @@ SPIKE = head()
 SPIKE[0, 0, 0] = 1e7
 FLAT = np.zeros((4, 8, 8))
 FLAT[1:3] = 50.0
-BAD_ROBUST = {"spike": (SPIKE, "outshine"), "flat": (FLAT, "half of the")}
+# Without the 150, more than half are 100.
+FLAT_PEAK = np.zeros((2, 10, 10))
+FLAT_PEAK[1] = np.repeat([99, 100, 101, 150], [15, 45, 15, 25]).reshape(10, 10)
+BAD_ROBUST = {
+    name: {
+        "spike": (SPIKE, f"outshine all others, so {name} finds no head"),
+        "flat": (FLAT, f"half of the foreground that {name} looks at"),
+    }
+    for name in ("robust_zscore", "clipped_zscore")
+}
+BAD_ROBUST["clipped_zscore"]["flat peak"] = FLAT_PEAK, "half of the .* clipped"
 
 
 @pytest.mark.parametrize(
-    ("rule", "name"),
+    ("rule", "values", "words"),
     [
-        *(("zscore", name) for name in BAD),
-        *(("robust_zscore", name) for name in (*BAD, *BAD_ROBUST)),
+        pytest.param(rule, *bad, id=f"{rule}-{name}")
+        for rule in ("zscore", "robust_zscore", "clipped_zscore")
+        for name, bad in {**BAD, **BAD_ROBUST.get(rule, {})}.items()
     ],
 )
-def test_refuses_what_the_preparation_refuses(rule, name):
-    values, words = {**BAD, **BAD_ROBUST}[name]
+def test_refuses_what_the_preparation_refuses(rule, values, words):
     volume = values.astype(np.float32)
     with pytest.raises(VolumeError), np.errstate(invalid="ignore"):
         intensity.normalize(volume, rule)
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         graph_intensity.normalize(tf.constant(volume), rule)
+
+
+@pytest.mark.parametrize("rule", ["robust_zscore", "clipped_zscore"])
+def test_works_in_a_saved_model(rule, tmp_path):
+    module = tf.Module()
+    module.scale = tf.function(
+        lambda volume: graph_intensity.normalize(volume, rule),
+        input_signature=[tf.TensorSpec((None, None, None), tf.float32)],
+    )
+    tf.saved_model.save(module, str(tmp_path))
+    scale = tf.saved_model.load(str(tmp_path)).scale
+    for values in VOLUMES.values():
+        volume = values.astype(np.float32)
+        expected, _, _ = intensity.normalize(volume, rule)
+        received = scale(tf.constant(volume)).numpy()
+        np.testing.assert_allclose(received, expected, rtol=1e-6, atol=1e-6)
+    for values, words in BAD_ROBUST[rule].values():
+        with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+            scale(tf.constant(values.astype(np.float32)))
 
 
 def test_no_scaling_refuses_what_reading_a_file_refuses():
