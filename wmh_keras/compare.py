@@ -17,13 +17,16 @@ compared in the same way: subjects and references have to be the same.
   W/runs/RECIPE/           the work folder; with folds RECIPE/fold_1/ and so on
   W/logs/                  what each program said
   W/folds/fold_1/          with folds: train.txt, validation.txt, test.txt
+  W/folds/fit_only.txt     with --fit_only_subjects: these
   W/cross_validation.csv   with folds: a line for each recipe and fold
   W/calibrations/          with --calibrate: how each fold's choice was made
 
 With --num_folds or --leave_one_site_out the subjects of train, validation and
 test together (--cv_splits; external sets take no part) are shared out to folds,
 the same for all recipes: each subject is predicted by the model that never saw
-it, and one evaluation of each recipe is over all of them. With --calibrate each
+it, and one evaluation of each recipe is over all of them. Subjects of
+--fit_only_subjects are fitted in every fold, and never validated, calibrated or
+evaluated on: those whose masks are partial, for instance. With --calibrate each
 fold's threshold and minimum lesion size are chosen on its validation subjects;
 they stand in W/folds/RECIPE_models.csv, and the models stay as they are. For
 new patients the models of the folds make an ensemble (wmh-calibrate

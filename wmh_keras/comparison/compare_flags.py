@@ -1,11 +1,12 @@
 """The flags of the program `wmh-compare`, and the request they make."""
 
 import shlex
+from collections import Counter
 from pathlib import Path
 
 from absl import flags
 
-from data_prep.errors import UsageError
+from data_prep.errors import UsageError, UserError
 from data_prep.program import require
 from wmh_keras.comparison.request import (
     VALIDATION_FRACTION,
@@ -13,7 +14,13 @@ from wmh_keras.comparison.request import (
     CrossValidation,
 )
 
-_FOLD_FLAGS = ("cv_splits", "validation_fraction", "seed", "calibrate")
+_FOLD_FLAGS = (
+    "cv_splits",
+    "validation_fraction",
+    "seed",
+    "calibrate",
+    "fit_only_subjects",
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -61,6 +68,7 @@ def request_from(flag_values: flags.FlagValues) -> ComparisonRequest:
 
     Raises:
         UsageError: a flag is missing, has no possible value, or needs another.
+        UserError: a list of subjects that cannot be read, or names one twice.
     """
     require(flag_values, "recipes", "workdir")
     if "," in flag_values.workdir:
@@ -114,7 +122,23 @@ def _cross_validation_from(
         validation_fraction=fraction,
         seed=flag_values.seed,
         calibrate=flag_values.calibrate,
+        fit_only=_fit_only_from(flag_values.fit_only_subjects),
     )
+
+
+def _fit_only_from(path: str) -> tuple[str, ...]:
+    if not path:
+        return ()
+    from wmh_keras.datasets import read_subjects
+
+    subjects = read_subjects(path)
+    twice = [s for s, count in Counter(subjects).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"--fit_only_subjects={path}: expected each subject once, found "
+            f"more than one line of {', '.join(twice[:10])}"
+        )
+    return tuple(sorted(subjects))
 
 
 def _split(flag_values: flags.FlagValues, name: str) -> tuple[str, ...]:
@@ -170,5 +194,13 @@ def _define_fold_flags(flag_values: flags.FlagValues) -> None:
         "After each fold's training choose its threshold and minimum lesion "
         "size on its validation subjects, as wmh-calibrate does, and evaluate "
         "the subjects that it leaves out with these.",
+        **common,
+    )
+    flags.DEFINE_string(
+        "fit_only_subjects",
+        "",
+        "File of subject ids, one a line, that every fold fits and none is "
+        "validated or tested on, such as those whose masks are partial; from "
+        "whatever split. The folds are those of the other subjects.",
         **common,
     )

@@ -10,9 +10,11 @@ from data_prep.folds import assign_folds, hold_out, leave_one_site_out
 from data_prep.splits import SPLITS
 from wmh_keras.comparison.request import CrossValidation
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.evaluation.fold_models import FIT_ONLY_FILE
 from wmh_keras.training.subjects import select_labelled
 
 _PARTS = ("train", "validation", "test")
+_MOST_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +44,19 @@ def make_folds(data: PreparedData, choice: CrossValidation) -> tuple[Fold, ...]:
         choice: how.
 
     Raises:
-        UserError: unknown splits, too few subjects or sites.
+        UserError: unknown splits or subjects, too few subjects or sites.
     """
     sites: dict[str, set[str]] = {}
     for record in select_subjects(data, choice):
         sites.setdefault(record.subject_id, set()).add(record.site)
+    for subject in set(choice.fit_only):
+        del sites[subject]
+    if not sites:
+        raise UserError(
+            "--fit_only_subjects: expected some subjects of the "
+            "cross-validation to be left to test on, found all of them in the "
+            "list; shorten it, or see --cv_splits"
+        )
     site_of = {subject: min(found) for subject, found in sites.items()}
     if choice.num_folds:
         tests = assign_folds(site_of, choice.num_folds, choice.seed)
@@ -67,6 +77,7 @@ def make_folds(data: PreparedData, choice: CrossValidation) -> tuple[Fold, ...]:
             )
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
+        train = sorted({*train, *choice.fit_only})
         folds.append(
             Fold(name, tuple(train), tuple(validation), tuple(test), site)
         )
@@ -79,11 +90,20 @@ def select_subjects(
     """The volumes that take part; each subject with all that it has.
 
     Raises:
-        UserError: an unknown split, or volumes without a reference.
+        UserError: an unknown split or subject, or volumes without a reference.
     """
+    known = {record.subject_id for record in data.select()}
+    unknown = sorted(set(choice.fit_only) - known)
+    if unknown:
+        raise UserError(
+            "--fit_only_subjects: expected subjects with a mask in "
+            f"{data.data_dir}, found none of {len(unknown)} of them there: "
+            f"{', '.join(unknown[:_MOST_NAMED])}"
+        )
     present = [name for name in SPLITS if name in data.split_names]
     records = select_labelled(data, choice.splits or "+".join(present))
-    return data.select(subjects={record.subject_id for record in records})
+    subjects = {record.subject_id for record in records}
+    return data.select(subjects=subjects | set(choice.fit_only))
 
 
 def list_of(folder: Path, fold: Fold, part: str) -> Path:
@@ -102,7 +122,7 @@ def check_lists(folder: Path, folds: Sequence[Fold]) -> None:
         UserError: lists of other folds.
     """
     expected = _texts(folder, folds)
-    present = set(folder.glob("fold_*/*.txt"))
+    present = {*folder.glob("fold_*/*.txt"), *folder.glob(FIT_ONLY_FILE)}
     differ = sorted(
         path
         for path in present
@@ -111,23 +131,29 @@ def check_lists(folder: Path, folds: Sequence[Fold]) -> None:
     if differ:
         raise UserError(
             f"{differ[0]}: is of other folds: --num_folds, --seed, "
-            "--cv_splits, --validation_fraction or the subjects were others "
-            "when this comparison was begun; give the same, or take another "
-            "--workdir"
+            "--cv_splits, --validation_fraction, --fit_only_subjects or the "
+            "subjects were others when this comparison was begun; give the "
+            "same, or take another --workdir"
         )
 
 
 def write_lists(folder: Path, folds: Sequence[Fold]) -> None:
-    """Writes the lists, one subject a line."""
+    """Writes the lists, one subject a line; who is only fitted in one too."""
     for path, text in _texts(folder, folds).items():
         write_text(path, text)
 
 
 def _texts(folder: Path, folds: Sequence[Fold]) -> dict[Path, str]:
-    return {
-        list_of(folder, fold, part): "".join(
-            f"{subject}\n" for subject in getattr(fold, part)
-        )
+    lists = {
+        list_of(folder, fold, part): getattr(fold, part)
         for fold in folds
         for part in _PARTS
+    }
+    # Everybody else is left out by one fold.
+    fit_only = set.intersection(*(set(fold.train) for fold in folds))
+    if fit_only:
+        lists[folder / FIT_ONLY_FILE] = sorted(fit_only)
+    return {
+        path: "".join(f"{subject}\n" for subject in subjects)
+        for path, subjects in lists.items()
     }

@@ -20,6 +20,8 @@ class CrossValidation:
         seed: of the folds, and of who is validated on.
         calibrate: chooses threshold and minimum lesion size of each fold's
             model on the fold's validation subjects.
+        fit_only: ids of subjects that every fold fits and none validates on
+            or leaves out, in whatever split they are; none by default.
     """
 
     num_folds: int
@@ -27,6 +29,7 @@ class CrossValidation:
     validation_fraction: float = VALIDATION_FRACTION
     seed: int = 0
     calibrate: bool = False
+    fit_only: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Lists of subjects, to choose volumes by."""
 
+import os
 from pathlib import Path
 
 from data_prep.errors import UserError
 
 
-def read_subjects(path: str) -> list[str]:
+def read_subjects(path: str | os.PathLike) -> list[str]:
     """Reads subject ids, one a line; a leading "sub-" is taken off.
 
     Raises:

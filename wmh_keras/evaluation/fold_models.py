@@ -8,9 +8,12 @@ from pathlib import Path
 
 from data_prep.errors import UserError
 from data_prep.files import read_numbered_csv, write_csv
+from wmh_keras.datasets import read_subjects
 from wmh_keras.inference.ensemble import MaskSettings
 
 COLUMNS = ("subject_id", "model")
+# Beside a table: who every model was fitted to, and none is to predict.
+FIT_ONLY_FILE = "fit_only.txt"
 # Where each model has its own; both or none.
 SETTING_COLUMNS = tuple(f.name for f in dataclasses.fields(MaskSettings))
 
@@ -46,13 +49,14 @@ def read_fold_models(path: str | os.PathLike) -> tuple[FoldModel, ...]:
 
     Raises:
         UserError: unreadable, without a row or a column, an empty field, a
-            subject with two lines, or a model with two settings; names the
-            line.
+            subject with two lines or one that is only to be fitted, or a
+            model with two settings; names the line.
     """
     path = Path(path)
     subjects_of: dict[str, list[str]] = {}
     settings_of: dict[str, MaskSettings | None] = {}
     seen: set[str] = set()
+    fit_only = read_fit_only(path)
     for line, row in read_numbered_csv(path):
         missing = [name for name in COLUMNS if not row.get(name)]
         if missing:
@@ -65,6 +69,11 @@ def read_fold_models(path: str | os.PathLike) -> tuple[FoldModel, ...]:
             raise UserError(
                 f"{path}, line {line}: expected one line for each subject, "
                 f"{subject} has two"
+            )
+        if subject in fit_only:
+            raise UserError(
+                f"{path}, line {line}: {subject} is only to be fitted, as "
+                f"{path.with_name(FIT_ONLY_FILE)} says, and cannot be predicted"
             )
         seen.add(subject)
         subjects_of.setdefault(row["model"], []).append(subject)
@@ -86,6 +95,19 @@ def read_fold_models(path: str | os.PathLike) -> tuple[FoldModel, ...]:
         )
         for text, subjects in subjects_of.items()
     )
+
+
+def read_fit_only(table: str | os.PathLike) -> frozenset[str]:
+    """Reads who all models of a table were fitted to, and none predicts.
+
+    Args:
+        table: beside which the list is; without a list there is nobody.
+
+    Raises:
+        UserError: a list that cannot be read.
+    """
+    path = Path(table).with_name(FIT_ONLY_FILE)
+    return frozenset(read_subjects(path) if path.exists() else ())
 
 
 def write_fold_models(

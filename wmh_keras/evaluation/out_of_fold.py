@@ -17,7 +17,7 @@ from wmh_keras.evaluation.finishing import (
     finish,
     pictures_folder,
 )
-from wmh_keras.evaluation.fold_models import read_fold_models
+from wmh_keras.evaluation.fold_models import read_fit_only, read_fold_models
 from wmh_keras.evaluation.folds import (
     ByTurns,
     Fold,
@@ -180,14 +180,15 @@ def _warn_of_left_out(
 ) -> tuple[str, ...]:
     """Warns of subjects of the cross-validation that have no line.
 
-    Who was fitted or validated on in one fold is predicted in another.
+    Who was fitted or validated on in one fold is predicted in another, but
+    for those that are only fitted.
     """
     if len(folds) < 2:
         return ()
     subjects = {record.subject_id for record in data.select()}
     seen = [set(seen_among(fold.info, subjects)) for fold in folds]
     predicted = {s for fold in folds for s in fold.model.subjects}
-    left_out = set.union(*seen) - predicted
+    left_out = set.union(*seen) - predicted - read_fit_only(table)
     if any(fold.info.origin.weights_sha256 for fold in folds):
         # What all have seen may be of the model that they started from.
         left_out -= set.intersection(*seen)

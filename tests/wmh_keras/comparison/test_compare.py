@@ -24,6 +24,11 @@ from wmh_keras.comparison.request import (
 from wmh_keras.comparison.run import compare
 from wmh_keras.comparison.step import Ending
 from wmh_keras.evaluate import cli as evaluate
+from wmh_keras.evaluation.fold_models import (
+    FIT_ONLY_FILE,
+    read_fold_models,
+    write_fold_models,
+)
 from wmh_keras.evaluation.read_results import read_evaluation
 from wmh_keras.model_info import Member, ModelInfo, subject_digest
 
@@ -569,6 +574,103 @@ def test_subjects_without_a_line_are_named(folded, tmp_path, capsys):
     assert summary["warnings"] == [warning]
 
 
+def test_who_is_only_fitted_needs_no_line_and_may_have_none(
+    folded, tmp_path, capsys
+):
+    """With the list that a comparison writes beside its tables."""
+    request, *_ = folded
+    models = read_fold_models(Places(request.workdir).fold_models("narrow"))
+    fit_only = [model.subjects[0] for model in models]
+    table = tmp_path / "models.csv"
+    # As if both models had been fitted to these.
+    write_fold_models(
+        table,
+        [
+            dataclasses.replace(model, subjects=model.subjects[1:])
+            for model in models
+        ],
+    )
+    (tmp_path / FIT_ONLY_FILE).write_text("\n".join(fit_only))
+    flags = [
+        f"--data_dir={request.data_dir}",
+        f"--output_dir={tmp_path / 'out'}",
+        f"--fold_models={table}",
+        *request.evaluate_flags,
+    ]
+    assert evaluate(["wmh-evaluate", *flags]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["warnings"] == []
+    assert summary["num_subjects"] == 4
+    write_fold_models(table, models)
+    capsys.readouterr()
+    assert evaluate(["wmh-evaluate", *flags, "--overwrite"]) == 1
+    assert f"{fit_only[0]} is only to be fitted" in capsys.readouterr().err
+
+
+def test_subjects_that_are_only_fitted_come_from_a_file(
+    request_of, tmp_path, capsys
+):
+    chosen = tmp_path / "partial.txt"
+    flags = [
+        "wmh-compare",
+        f"--recipes={request_of.recipes[0]}",
+        f"--data_dir={request_of.data_dir}",
+        f"--workdir={tmp_path / 'work'}",
+        "--num_folds=2",
+        "--validation_fraction=0.4",
+        f"--fit_only_subjects={chosen}",
+        "--dry_run",
+    ]
+    chosen.write_text("sub-b\n\nf\n")
+    assert program.cli(flags) == 0
+    assert "train narrow fold_2" in capsys.readouterr().out
+    for text, message in (
+        ("b\nsub-b\n", "more than one line of b"),
+        ("b\nnobody\n", "of them there: nobody"),
+        ("a\nb\nc\nd\ne\nf\n", "found all of them in the list"),
+        ("", "expected one subject a line, found none"),
+    ):
+        chosen.write_text(text)
+        assert program.cli(flags) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_who_is_only_fitted_is_in_no_step_but_the_trainings(
+    request_of, tmp_path
+):
+    choice = CrossValidation(
+        2, validation_fraction=0.4, calibrate=True, fit_only=("b",)
+    )
+    request = dataclasses.replace(
+        request_of,
+        workdir=tmp_path / "work",
+        recipes=request_of.recipes[:1],
+        evaluate_flags=(),
+        cross_validation=choice,
+    )
+    labels = []
+
+    def fail(step):
+        labels.append(step.label)
+        return Ending(1, "not now")
+
+    compare(request, fail)  # writes the lists
+    assert labels == ["train narrow fold_1"]
+    lists = Places(request.workdir).folds
+    named = {
+        str(path.relative_to(lists))
+        for path in lists.rglob("*.txt")
+        if "b" in path.read_text().split()
+    }
+    assert named == {"fit_only.txt", "fold_1/train.txt", "fold_2/train.txt"}
+    other = dataclasses.replace(
+        request, cross_validation=dataclasses.replace(choice, fit_only=("c",))
+    )
+    with pytest.raises(UserError, match="--fit_only_subjects"):
+        make_plan(other)
+
+
 def save_info(folder, subjects):
     """A model folder of which only what it has seen will be read."""
     folder.mkdir(parents=True)
@@ -633,6 +735,10 @@ def test_recipes_do_not_fit_the_test_subjects(request_of, tmp_path):
         (("--recipes=a", "--workdir=w,x"), "commas"),
         (("--recipes=a", "--workdir=w", "--seed=1"), "--num_folds"),
         (("--recipes=a", "--workdir=w", "--calibrate"), "--num_folds"),
+        (
+            ("--recipes=a", "--workdir=w", "--fit_only_subjects=x"),
+            "--num_folds",
+        ),
         (
             ("--recipes=a", "--workdir=w", "--num_folds=2", "--test_split=x"),
             "--cv_splits",

@@ -7,7 +7,12 @@ import keras
 import numpy as np
 import pytest
 
+from data_prep import prepare
 from data_prep.errors import UsageError
+from data_prep.files import write_csv
+from data_prep.nifti_writing import write_image, write_mask
+from data_prep.phantom import PhantomConfig, make_phantom
+from wmh_keras.datasets import open_prepared_data
 from wmh_keras.training import patch_changes, patch_stream
 from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
@@ -174,6 +179,70 @@ def test_volumes_without_a_lesion_give_patches_from_anywhere(make_stream):
     store = dataclasses.replace(stream.store, places=bare)
     bare_stream = dataclasses.replace(stream, store=store)
     assert len({bare_stream.place(n)[1] for n in range(50)}) > 40
+
+
+@pytest.fixture(scope="module")
+def half_labelled(tmp_path_factory):
+    """Two heads, of which one has no manual mask: labels 0 and 2 alone."""
+    folder = tmp_path_factory.mktemp("partial")
+    config = PhantomConfig(shape=(26, 30, 6), spacing_mm=(6.6, 6.6, 20.0))
+    rows = []
+    for seed, subject in enumerate(("manual", "partial")):
+        image, mask = make_phantom(dataclasses.replace(config, seed=seed))
+        labels = np.asarray(mask.data)
+        if subject == "partial":
+            labels = np.where(labels > 0, 2, 0).astype(np.uint8)
+        row = {"subject_id": subject, "split": "train"}
+        row["flair"] = folder / f"{subject}_FLAIR.nii.gz"
+        row["mask"] = folder / f"{subject}_mask.nii.gz"
+        write_image(row["flair"], image.data, image)
+        write_mask(row["mask"], labels, mask)
+        rows.append(row)
+    write_csv(folder / "cases.csv", tuple(rows[0]), rows)
+    flags = [f"--input={folder / 'cases.csv'}", f"--data_dir={folder / 'data'}"]
+    assert prepare.cli(["wmh-prepare", *flags, "--side=32"]) == 0
+    return open_prepared_data(folder / "data")
+
+
+@pytest.mark.parametrize("painted", [0.0, 1.0])
+def test_a_volume_without_a_manual_mask_can_be_fitted(
+    half_labelled, tmp_path, painted
+):
+    """It gives patches from anywhere, and nothing in it is a lesion."""
+    records = half_labelled.select("train")
+    assert [record.num_lesions == 0 for record in records] == [False, True]
+    store = open_patch_store(tmp_path / "p", half_labelled, records, "key")
+    partial = store.places[1]
+    assert partial.num_lesion_voxels == 0 < store.places[0].num_lesion_voxels
+    assert partial.levels.lesion_contrast == 2 * partial.levels.spread > 0
+    _, labels = store.read(1, (0, 0, 0), (6, 32, 32))
+    assert set(np.unique(labels)) == {0, 2}
+    stream = PatchStream(
+        store=store,
+        records=records,
+        patch_size=(16, 16),
+        global_batch_size=4,
+        seed=3,
+        lesion_patches=1.0,
+        patch_shift=0.25,
+        augmentation=AugmentationConfig(),
+        changes=PatchChanges(painted_lesions=painted),
+    )
+    places = [stream.place(number) for number in range(400)]
+    starts = np.array([start for volume, start in places if volume == 1])
+    assert len(starts) == 200
+    np.testing.assert_array_equal(starts.min(axis=0), [0, 0, 0])
+    np.testing.assert_array_equal(starts.max(axis=0), [5, 16, 16])
+    for step, (images, masks) in enumerate(arrays(stream, 0, 10)):
+        assert np.isfinite(images).all()
+        for index, mask in enumerate(masks[..., 0]):
+            volume, start = stream.place(4 * step + index)
+            if volume == 1:
+                _, stored = store.read(1, start, (1, 16, 16))
+                # Painting labels what had no label, and nothing else.
+                labelled = stored[0] > 0
+                np.testing.assert_array_equal(mask[labelled], 2)
+                assert painted or not (mask == 1).any()
 
 
 def test_a_pass_has_about_the_voxels_of_all_volumes(make_stream):
