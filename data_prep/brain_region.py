@@ -78,11 +78,12 @@ def find_brain(flair: Volume) -> BrainRegion:
     centre, _ = centre_and_spread(flair.data, _SCALING)
     low, high = centre * np.array(_TISSUE_SHARES)
     sigma = 0, *(_SMOOTHING_MM / np.array(pixel_mm))
+    eroded_mm = max(_EROSION_MM, *pixel_mm)  # one pixel at least
     smooth = scipy.ndimage.gaussian_filter(planes, sigma)
     core = _largest_piece(
         np.stack(
             [
-                _depth_mm(plane, pixel_mm) > _EROSION_MM
+                _depth_mm(plane, pixel_mm) > eroded_mm
                 for plane in (smooth > low) & (smooth < high)
             ]
         )
@@ -95,7 +96,7 @@ def find_brain(flair: Volume) -> BrainRegion:
     inside = _filled(
         np.stack(
             [
-                _depth_mm(~plane, pixel_mm) <= _EROSION_MM + _RIM_MM
+                _depth_mm(~plane, pixel_mm) <= eroded_mm + _RIM_MM
                 if plane.any()
                 else plane
                 for plane in core

@@ -87,10 +87,10 @@ def test_the_lesion_is_ignored_and_scalp_and_dark_tissue_are_not(head):
     assert (around == 2).all()
     scalp = HEAD & ~SKULL
     assert not labels[scalp].any()
-    # Two voxels from the lesion, and as many from the bright rim of the brain.
+    # A voxel from what is bright by nature or by noise, at least.
     dark = BRAIN & (head.data < 60)
     dark = scipy.ndimage.binary_erosion(dark)
-    assert dark.sum() > 200
+    assert dark.sum() > 100
     assert not labels[dark].any()
     # Ordinary tissue is taught as such, unless noise makes it bright.
     assert 0.2 < (labels[BRAIN] == 0).mean() < 0.8
@@ -146,6 +146,6 @@ def test_the_volume_follows_the_voxels_size(head):
 
 def test_tissue_as_thin_as_scalp_is_no_brain():
     data = np.zeros(SHAPE, np.float32)
-    data[::6] = 100
+    data[::6] = np.random.default_rng(0).normal(100, 4, data[::6].shape)
     with pytest.raises(VolumeError, match="as thick as a brain"):
         find_brain(Volume(data, AFFINE))

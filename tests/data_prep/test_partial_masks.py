@@ -17,7 +17,7 @@ from data_prep.partial_masks import cli
 from data_prep.phantom import PhantomConfig, make_phantom, write_cohort
 from data_prep.volume import check_same_grid
 
-CONFIG = PhantomConfig(shape=(48, 56, 12), spacing_mm=(3.4, 3.4, 12.0))
+CONFIG = PhantomConfig()
 
 
 def write_head(root: Path, subject: str, session: str, **changes) -> np.ndarray:
@@ -65,7 +65,8 @@ def test_masks_say_0_or_2_on_the_flair_s_grid_and_lesions_are_ignored(
         check_same_grid(mask, read_volume(case.flair))
         assert set(np.unique(mask.data)) == {0, 2}
         picture = output_dir / "pictures" / f"{case.volume_id}.png"
-        assert Image.open(picture).size[0] > 600
+        with Image.open(picture) as image:
+            assert image.size[0] > 600
     labels = read_mask(mask_of(output_dir, "b", "1")).data
     assert (labels[lesion == 1] == 2).mean() > 0.99
     out = capsys.readouterr().out
