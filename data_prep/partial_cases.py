@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_prep.cases import Case
 from data_prep.cases.case import METADATA_FIELDS
+from data_prep.cases.manifest import read_manifest
 from data_prep.errors import UserError
 from data_prep.files import write_csv
 from data_prep.split_names import UNLABELLED
@@ -72,6 +73,24 @@ def mask_path(output_dir: Path, case: Case) -> Path:
 def picture_path(output_dir: Path, case: Case) -> Path:
     """Returns where the picture of a head goes."""
     return output_dir / "pictures" / f"{case.volume_id}.png"
+
+
+def listed_masks(manifest: Path) -> set[str] | None:
+    """Returns the masks that an earlier manifest has, excluded ones left out.
+
+    Returns:
+      Their paths; None where there is no manifest yet.
+
+    Raises:
+      UserError: the manifest cannot be read.
+    """
+    if not manifest.exists():
+        return None
+    return {
+        case.mask
+        for case in read_manifest(manifest)
+        if case.mask is not None and not case.exclude_reason
+    }
 
 
 def write_manifest(

@@ -10,7 +10,8 @@ Writes OUTPUT_DIR/sub-*/…_mask.nii.gz, pictures of what was taken for the brai
 and OUTPUT_DIR/cases.csv, a manifest of the heads and of the labelled study,
 each subject of that in the split that wmh-prepare gives the study alone. A
 region that cannot be a brain by its volume gets a picture and no mask (exit
-code 1). Masks that are there are kept, and only what is missing is made.
+code 1). Masks that are there are kept, and only what is missing is made; a head
+whose line was taken out of cases.csv stays out.
 
   wmh-partial-masks --input=HEADS --labelled=STUDY --output_dir=PARTIAL
   (look at PARTIAL/pictures, and take bad ones out of PARTIAL/cases.csv)
@@ -18,7 +19,7 @@ code 1). Masks that are there are kept, and only what is missing is made.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,13 @@ from data_prep.nifti import read_volume
 from data_prep.nifti_writing import write_mask
 from data_prep.partial_cases import (
     choose_heads,
+    listed_masks,
     mask_path,
     picture_path,
     write_manifest,
 )
-from data_prep.prepare_flags import define_split_flags, split_choices_from
+from data_prep.partial_mask_flags import define_flags
+from data_prep.prepare_flags import split_choices_from
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import (
     EXIT_FAILED,
@@ -66,58 +69,6 @@ from wmh_keras.pictures.overview import write_overview
 _NAME = "Partial masks of heads without manual masks"
 # What the intensities have to allow; nothing else of it counts here.
 _SCALING = PreprocessConfig(normalization="clipped_zscore")
-
-
-def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines the program's flags."""
-    flags.DEFINE_string(
-        "input",
-        None,
-        "The heads: a BIDS data set, a CSV manifest, a folder of subject "
-        "folders or one NIfTI file. Scans with a mask are left out.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "labelled",
-        None,
-        "The labelled study, as wmh-prepare takes it by --input: cases.csv "
-        "lists its scans too. Heads of its subjects in validation or test are "
-        "left out, so that nobody is taught and tested. Without it cases.csv "
-        "lists the heads alone.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "output_dir",
-        None,
-        "Where masks, pictures and cases.csv go: a new folder, or one that "
-        "this program began.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "mask_derivative",
-        None,
-        "BIDS only: the folder in derivatives/ of the labelled study that "
-        "holds the masks, where several do.",
-        flag_values=flag_values,
-    )
-    define_split_flags(flag_values)
-    for name, volume_ml, what in (
-        ("min_brain_ml", 700, "smaller"),
-        ("max_brain_ml", 2200, "larger"),
-    ):
-        flags.DEFINE_float(
-            name,
-            volume_ml,
-            f"A region that is {what} is not taken for a brain.",
-            lower_bound=0,
-            flag_values=flag_values,
-        )
-    flags.DEFINE_boolean(
-        "overwrite",
-        False,
-        "Make the masks that are there again.",
-        flag_values=flag_values,
-    )
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -143,21 +94,30 @@ def main(flag_values: flags.FlagValues) -> int:
     if problems := all_problems(checks):
         print(f"\n{len(problems)} problems:\n{format_problems(problems)}\n")
 
-    made, refused = [], [c.case.volume_id for c in checks if c.problems]
+    refused = [check.case.volume_id for check in checks if check.problems]
     sound = [check.case for check in checks if not check.problems]
     with locked_folder(output_dir, "another process writes here"):
+        manifest = output_dir / "cases.csv"
+        made = []
+        if not flag_values.overwrite:
+            made = _kept(sound, output_dir, listed_masks(manifest))
+        todo = [
+            case
+            for case in sound
+            if flag_values.overwrite or not mask_path(output_dir, case).exists()
+        ]
         _write_description(output_dir)
-        for case in progress(sound, "partial masks", unit="scan"):
-            if mask_path(output_dir, case).exists() and not (
-                flag_values.overwrite
-            ):
-                print(f"{case.volume_id}: kept, its mask is there")
-            elif not _make_mask(case, output_dir, limits):
-                refused.append(case.volume_id)
-                continue
-            made.append(case)
-        if made:
-            write_manifest(output_dir / "cases.csv", made, labelled, splits)
+        try:
+            for case in progress(todo, "partial masks", unit="scan"):
+                if _make_mask(case, output_dir, limits):
+                    made.append(case)
+                else:
+                    refused.append(case.volume_id)
+        finally:  # after Ctrl-C, too: what is there and not listed stays out
+            if made:
+                write_manifest(manifest, made, labelled, splits)
+            elif todo:
+                manifest.unlink(missing_ok=True)
     return _report(output_dir, made, refused, has_study=bool(labelled))
 
 
@@ -190,6 +150,26 @@ def _write_description(output_dir: Path) -> None:
             "GeneratedBy": [{"Name": PROGRAM_NAME, "Version": __version__}],
         },
     )
+
+
+def _kept(
+    cases: Sequence[Case], output_dir: Path, listed: Set[str] | None
+) -> list[Case]:
+    """Returns the heads that have a mask, less those taken out by a person."""
+    kept = []
+    for case in cases:
+        path = mask_path(output_dir, case)
+        if not path.exists():
+            continue
+        if listed is None or str(path) in listed:
+            kept.append(case)
+            print(f"{case.volume_id}: kept, its mask is there")
+        else:
+            print(
+                f"{case.volume_id}: stays out, cases.csv does not list its "
+                "mask any more (--overwrite makes and lists it anew)"
+            )
+    return kept
 
 
 def _make_mask(

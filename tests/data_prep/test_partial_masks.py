@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import prepare
+from data_prep import partial_masks, prepare
 from data_prep.cases import find_cases
 from data_prep.files import read_csv
 from data_prep.nifti import read_mask, read_volume
@@ -150,9 +150,10 @@ def test_what_cannot_be_a_brain_gets_a_picture_and_no_mask(
     assert not mask_of(output_dir, "tiny", "1").exists()
     listed = [row["subject_id"] for row in read_csv(output_dir / "cases.csv")]
     assert listed == ["a", "a"]
-    # Made anew with other limits, a mask goes that they do not allow.
+    # Made anew with other limits, masks go that they do not allow, and the list.
     assert run(heads, output_dir, "--overwrite", "--max_brain_ml=701") == 1
     assert not mask_of(output_dir, "a", "1").exists()
+    assert not (output_dir / "cases.csv").exists()
 
 
 def test_a_damaged_scan_is_named_and_the_others_go_on(heads, tmp_path, capsys):
@@ -172,6 +173,38 @@ def test_a_second_run_changes_no_mask(heads, tmp_path):
     assert before == [(f.stat().st_mtime_ns, f.read_bytes()) for f in files]
     assert run(heads, tmp_path / "out", "--overwrite") == 0
     assert [file.read_bytes() for file in files] == [b for _, b in before]
+
+
+def test_a_head_that_was_taken_out_stays_out(heads, tmp_path, capsys):
+    manifest = tmp_path / "out" / "cases.csv"
+    assert run(heads, manifest.parent) == 0
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if "ses-2" not in line))
+    write_head(heads, "b", "1", seed=5)
+    assert run(heads, manifest.parent) == 0
+    assert "sub-a_ses-2: stays out" in capsys.readouterr().out
+    rows = [(r["subject_id"], r["session"]) for r in read_csv(manifest)]
+    assert rows == [("a", "1"), ("b", "1")]
+    assert run(heads, manifest.parent, "--overwrite") == 0
+    assert len(read_csv(manifest)) == 3
+
+
+def test_after_an_interruption_the_next_run_finishes(
+    heads, tmp_path, monkeypatch
+):
+    make = partial_masks._make_mask
+
+    def stop_at_the_second(case, *rest):
+        if case.session == "2":
+            raise KeyboardInterrupt
+        return make(case, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_masks, "_make_mask", stop_at_the_second)
+        assert run(heads, tmp_path / "out") == 130
+    assert len(read_csv(tmp_path / "out" / "cases.csv")) == 1
+    assert run(heads, tmp_path / "out") == 0
+    assert len(read_csv(tmp_path / "out" / "cases.csv")) == 2
 
 
 def test_a_folder_of_something_else_is_left_alone(heads, capsys):
