@@ -150,7 +150,7 @@ def test_what_cannot_be_a_brain_gets_a_picture_and_no_mask(
     assert not mask_of(output_dir, "tiny", "1").exists()
     listed = [row["subject_id"] for row in read_csv(output_dir / "cases.csv")]
     assert listed == ["a", "a"]
-    # Made anew with other limits, masks go that they do not allow, and the list.
+    # With other limits, masks go that they do not allow, and the list too.
     assert run(heads, output_dir, "--overwrite", "--max_brain_ml=701") == 1
     assert not mask_of(output_dir, "a", "1").exists()
     assert not (output_dir / "cases.csv").exists()
