@@ -27,7 +27,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         flag_values=flag_values,
     )
     _define_mask_flags(flag_values)
-    _define_split_flags(flag_values)
+    define_split_flags(flag_values)
     define_preprocess_flags(flag_values)
     _define_sharing_flags(flag_values)
     flags.DEFINE_boolean(
@@ -71,18 +71,28 @@ def choices_from(flag_values: flags.FlagValues) -> dict[str, Any]:
       UsageError: flags that make no sense.
       UserError: --external_sites that make none.
     """
+    split_choices = split_choices_from(flag_values)
+    if flag_values.pseudonym_key and not flag_values.pseudonymize:
+        raise UsageError("--pseudonym_key needs --pseudonymize")
+    return {**split_choices, "pseudonymized": flag_values.pseudonymize}
+
+
+def split_choices_from(flag_values: flags.FlagValues) -> dict[str, Any]:
+    """Returns what `define_split_flags` defined, as `assign_splits` takes it.
+
+    Raises:
+      UsageError: --fractions that are no numbers.
+      UserError: --external_sites that make no sets.
+    """
     try:
         fractions = [float(text) for text in flag_values.fractions]
     except ValueError as error:
         raise UsageError(f"--fractions: expected numbers: {error}") from error
-    if flag_values.pseudonym_key and not flag_values.pseudonymize:
-        raise UsageError("--pseudonym_key needs --pseudonymize")
     sites = parse_external_sites(flag_values.external_sites)
     return {
         "fractions": fractions,
         "seed": flag_values.seed,
         "external_sites": {name: list(own) for name, own in sites.items()},
-        "pseudonymized": flag_values.pseudonymize,
     }
 
 
@@ -142,7 +152,8 @@ def _define_mask_flags(flag_values: flags.FlagValues) -> None:
     )
 
 
-def _define_split_flags(flag_values: flags.FlagValues) -> None:
+def define_split_flags(flag_values: flags.FlagValues) -> None:
+    """Defines who goes into which split."""
     flags.DEFINE_list(
         "fractions",
         [str(fraction) for fraction in DEFAULT_FRACTIONS],

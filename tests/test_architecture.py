@@ -32,6 +32,7 @@ OPENVINO = "wmh_keras.inference.openvino_runtime"
 SLOW = {"scipy", "skimage", "nibabel", "pandas", "matplotlib"}
 BINARIES = {
     "data_prep.make_phantoms",
+    "data_prep.partial_masks",
     "data_prep.prepare",
     "tfds_wmh.share",
     "wmh_keras.bids_app",

@@ -28,6 +28,7 @@ def write_overview(
     subtitle: str = "",
     warnings: Sequence[str] = (),
     has_reference: bool = False,
+    names: tuple[str, str] = ("found", "reference"),
     columns: int = 4,
 ) -> None:
     """Writes tiles as one PNG with a title, warnings, R and L, and a legend.
@@ -39,6 +40,7 @@ def write_overview(
       subtitle: second line.
       warnings: lines below, in another colour: a picture is passed on alone.
       has_reference: whether the legend names the reference's colour.
+      names: what the legend calls the two outlines.
       columns: tiles in a row.
 
     Raises:
@@ -67,9 +69,9 @@ def write_overview(
     for index, tile in enumerate(tiles):
         corner = (index % columns * width, top + index // columns * height)
         page.paste(label_tile(tile), corner)
-    entries = [("found", PREDICTION_COLOUR)]
+    entries = [(names[0], PREDICTION_COLOUR)]
     if has_reference:
-        entries.append(("reference", REFERENCE_COLOUR))
+        entries.append((names[1], REFERENCE_COLOUR))
     write_legend(draw, (10, page.height - _BAND_PIXELS + 2), entries)
     with write_atomically(path) as temporary:
         # "optimize" takes eight times as long, for 7 % more bytes than this.

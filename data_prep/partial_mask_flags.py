@@ -1,0 +1,57 @@
+"""The flags of the program `wmh-partial-masks`."""
+
+from absl import flags
+
+from data_prep.prepare_flags import define_split_flags
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string(
+        "input",
+        None,
+        "The heads: a BIDS data set, a CSV manifest, a folder of subject "
+        "folders or one NIfTI file. Scans with a mask are left out.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "labelled",
+        None,
+        "The labelled study, as wmh-prepare takes it by --input: cases.csv "
+        "lists its scans too. Heads of its subjects in validation or test are "
+        "left out, so that nobody is taught and tested. Without it cases.csv "
+        "lists the heads alone.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where masks, pictures and cases.csv go: a new folder, or one that "
+        "this program began.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "mask_derivative",
+        None,
+        "BIDS only: the folder in derivatives/ of the labelled study that "
+        "holds the masks, where several do.",
+        flag_values=flag_values,
+    )
+    define_split_flags(flag_values)
+    for name, volume_ml, what in (
+        ("min_brain_ml", 700, "smaller"),
+        ("max_brain_ml", 2200, "larger"),
+    ):
+        flags.DEFINE_float(
+            name,
+            volume_ml,
+            f"A region that is {what} is not taken for a brain.",
+            lower_bound=0,
+            flag_values=flag_values,
+        )
+    flags.DEFINE_boolean(
+        "overwrite",
+        False,
+        "Make the masks that are there again.",
+        flag_values=flag_values,
+    )

@@ -1,0 +1,225 @@
+"""The program wmh-partial-masks, and what wmh-prepare makes of its output."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import partial_masks, prepare
+from data_prep.cases import find_cases
+from data_prep.files import read_csv
+from data_prep.nifti import read_mask, read_volume
+from data_prep.nifti_writing import write_image
+from data_prep.partial_masks import cli
+from data_prep.phantom import PhantomConfig, make_phantom, write_cohort
+from data_prep.volume import check_same_grid
+
+CONFIG = PhantomConfig()
+
+
+def write_head(root: Path, subject: str, session: str, **changes) -> np.ndarray:
+    """Writes a phantom without its mask, and returns the mask."""
+    image, mask = make_phantom(dataclasses.replace(CONFIG, **changes))
+    name = f"sub-{subject}_ses-{session}_FLAIR.nii.gz"
+    folder = root / f"sub-{subject}" / f"ses-{session}" / "anat"
+    write_image(folder / name, image.data, image)
+    return mask.data
+
+
+@pytest.fixture
+def heads(tmp_path) -> Path:
+    root = tmp_path / "heads"
+    write_head(root, "a", "1", seed=3)
+    write_head(root, "a", "2", seed=4, orientation="LPS")
+    return root
+
+
+def run(heads: Path, output_dir: Path, *flags: str) -> int:
+    return cli(
+        [
+            "wmh-partial-masks",
+            f"--input={heads}",
+            f"--output_dir={output_dir}",
+            *flags,
+        ]
+    )
+
+
+def mask_of(output_dir: Path, subject: str, session: str) -> Path:
+    folder = output_dir / f"sub-{subject}" / f"ses-{session}" / "anat"
+    name = f"sub-{subject}_ses-{session}_label-WMH_desc-partial_mask.nii.gz"
+    return folder / name
+
+
+def test_masks_say_0_or_2_on_the_flair_s_grid_and_lesions_are_ignored(
+    heads, tmp_path, capsys
+):
+    lesion = write_head(heads, "b", "1", seed=5, orientation="PIR")
+    output_dir = tmp_path / "out"
+    assert run(heads, output_dir) == 0
+    for case in find_cases(heads, warn=lambda _: None):
+        mask = read_mask(mask_of(output_dir, case.subject_id, case.session))
+        check_same_grid(mask, read_volume(case.flair))
+        assert set(np.unique(mask.data)) == {0, 2}
+        picture = output_dir / "pictures" / f"{case.volume_id}.png"
+        with Image.open(picture) as image:
+            assert image.size[0] > 600
+    labels = read_mask(mask_of(output_dir, "b", "1")).data
+    assert (labels[lesion == 1] == 2).mean() > 0.99
+    out = capsys.readouterr().out
+    assert "3 partial masks" in out
+    assert f"wmh-prepare --input={output_dir / 'cases.csv'}" in out
+
+
+def test_one_manifest_prepares_the_study_and_the_heads(heads, tmp_path):
+    study, data_dir = tmp_path / "study", tmp_path / "data"
+    write_cohort(study, num_subjects=4, seed=2)
+    output_dir = tmp_path / "out"
+    assert run(heads, output_dir, f"--labelled={study}", "--seed=7") == 0
+    for name, source, flags in (
+        ("both", output_dir / "cases.csv", []),
+        ("alone", study, ["--seed=7"]),
+    ):
+        assert (
+            prepare.cli(
+                [
+                    "wmh-prepare",
+                    f"--input={source}",
+                    f"--data_dir={data_dir / name}",
+                    "--side=32",
+                    "--num_workers=1",
+                    *flags,
+                ]
+            )
+            == 0
+        )
+    both, alone = (
+        {
+            row["subject_id"]: row["split"]
+            for row in read_csv(data_dir / name / "splits.csv")
+        }
+        for name in ("both", "alone")
+    )
+    assert both == {**alone, "a": "train"}
+    cards = [
+        json.loads((data_dir / name / "data_card.json").read_text())
+        for name in ("both", "alone")
+    ]
+    volumes = [card["splits"]["train"]["volumes"] for card in cards]
+    assert volumes[0] == volumes[1] + 2
+
+
+def test_nobody_is_taught_and_tested(heads, tmp_path, capsys):
+    study = tmp_path / "study"
+    write_cohort(study, num_subjects=4, seed=2)
+    for subject in ("001", "002", "003", "004"):
+        write_head(heads, subject, "9", seed=int(subject))
+    assert run(heads, tmp_path / "out", f"--labelled={study}") == 0
+    out = capsys.readouterr().out
+    rows = read_csv(tmp_path / "out" / "cases.csv")
+    split_of = {r["subject_id"]: r["split"] for r in rows if not r["session"]}
+    kept = {r["subject_id"] for r in rows if r["session"] == "9"}
+    assert kept == {s for s, split in split_of.items() if split == "train"}
+    for subject in set(split_of) - kept:
+        assert f"sub-{subject}_ses-9: left out, its subject is in" in out
+
+
+def test_a_labelled_scan_gets_no_partial_mask(tmp_path, capsys):
+    study = tmp_path / "study"
+    write_cohort(study, num_subjects=1)
+    assert run(study, tmp_path / "out") == 1
+    assert "sub-001: left out, it has a mask" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_a_brain_gets_a_picture_and_no_mask(
+    heads, tmp_path, capsys
+):
+    output_dir = tmp_path / "out"
+    assert run(heads, output_dir) == 0
+    write_head(heads, "tiny", "1", shape=(44, 52, 10), spacing_mm=(1.5,) * 3)
+    assert run(heads, output_dir) == 1
+    out = capsys.readouterr().out
+    assert "sub-a_ses-1: kept, its mask is there" in out
+    assert "no mask, since a brain has 700 to 2200 ml" in out
+    assert "1 without a mask:\n  - sub-tiny_ses-1" in out
+    assert (output_dir / "pictures" / "sub-tiny_ses-1.png").exists()
+    assert not mask_of(output_dir, "tiny", "1").exists()
+    listed = [row["subject_id"] for row in read_csv(output_dir / "cases.csv")]
+    assert listed == ["a", "a"]
+    # With other limits, masks go that they do not allow, and the list too.
+    assert run(heads, output_dir, "--overwrite", "--max_brain_ml=701") == 1
+    assert not mask_of(output_dir, "a", "1").exists()
+    assert not (output_dir / "cases.csv").exists()
+
+
+def test_a_damaged_scan_is_named_and_the_others_go_on(heads, tmp_path, capsys):
+    flair = heads / "sub-c" / "ses-1" / "anat" / "sub-c_ses-1_FLAIR.nii.gz"
+    flair.parent.mkdir(parents=True)
+    flair.write_bytes(b"no image")
+    assert run(heads, tmp_path / "out") == 1
+    assert str(flair) in capsys.readouterr().out
+    assert len(read_csv(tmp_path / "out" / "cases.csv")) == 2
+
+
+def test_a_second_run_changes_no_mask(heads, tmp_path):
+    assert run(heads, tmp_path / "out") == 0
+    files = sorted((tmp_path / "out").rglob("*.nii.gz"))
+    before = [(file.stat().st_mtime_ns, file.read_bytes()) for file in files]
+    assert run(heads, tmp_path / "out") == 0
+    assert before == [(f.stat().st_mtime_ns, f.read_bytes()) for f in files]
+    assert run(heads, tmp_path / "out", "--overwrite") == 0
+    assert [file.read_bytes() for file in files] == [b for _, b in before]
+
+
+def test_a_head_that_was_taken_out_stays_out(heads, tmp_path, capsys):
+    manifest = tmp_path / "out" / "cases.csv"
+    assert run(heads, manifest.parent) == 0
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if "ses-2" not in line))
+    write_head(heads, "b", "1", seed=5)
+    assert run(heads, manifest.parent) == 0
+    assert "sub-a_ses-2: stays out" in capsys.readouterr().out
+    rows = [(r["subject_id"], r["session"]) for r in read_csv(manifest)]
+    assert rows == [("a", "1"), ("b", "1")]
+    assert run(heads, manifest.parent, "--overwrite") == 0
+    assert len(read_csv(manifest)) == 3
+
+
+def test_after_an_interruption_the_next_run_finishes(
+    heads, tmp_path, monkeypatch
+):
+    make = partial_masks._make_mask
+
+    def stop_at_the_second(case, *rest):
+        if case.session == "2":
+            raise KeyboardInterrupt
+        return make(case, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_masks, "_make_mask", stop_at_the_second)
+        assert run(heads, tmp_path / "out") == 130
+    assert len(read_csv(tmp_path / "out" / "cases.csv")) == 1
+    assert run(heads, tmp_path / "out") == 0
+    assert len(read_csv(tmp_path / "out" / "cases.csv")) == 2
+
+
+def test_a_folder_of_something_else_is_left_alone(heads, capsys):
+    assert run(heads, heads) == 1
+    assert "expected a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--min_brain_ml=900", "--max_brain_ml=800"],
+        ["--mask_derivative=manual"],
+        ["--fractions=a,b,c"],
+    ],
+)
+def test_flags_that_make_no_sense(heads, tmp_path, flags):
+    assert run(heads, tmp_path / "out", *flags) == 2
+    assert not (tmp_path / "out").exists()
