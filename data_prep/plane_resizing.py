@@ -55,11 +55,16 @@ def resize_antialiased(
     Returns:
       (z, *shape) float32.
     """
-    rows, columns = (
-        _triangle_weights(old, new)
-        for old, new in zip(planes.shape[1:], shape, strict=True)
-    )
-    return rows @ planes @ columns.T
+    top, down = _triangle_taps(planes.shape[1], shape[0])
+    left, across = _triangle_taps(planes.shape[2], shape[1])
+    resized = np.empty((len(planes), *shape), np.float32)
+    # By hand, as above; a product with a stack of matrices, which are mostly
+    # zeros, took forty times the processor time.
+    rows = np.empty((shape[0], planes.shape[2]), np.float32)
+    for plane, result in zip(planes, resized, strict=True):
+        _weigh(plane, top, down[..., np.newaxis], 0, rows)
+        _weigh(rows, left, across, 1, result)
+    return resized
 
 
 def resize_nearest(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -105,13 +110,37 @@ def _move_towards(
     values += others
 
 
+def _weigh(
+    plane: np.ndarray,
+    lowest: np.ndarray,
+    weights: np.ndarray,
+    axis: int,
+    into: np.ndarray,
+) -> None:
+    """Sums up taps along an axis: the k-th has the index lowest + k."""
+    tap = np.empty_like(into)
+    into[:] = 0
+    for number, weight in enumerate(weights):
+        _take(plane, lowest + number, axis, tap)
+        tap *= weight
+        into += tap
+
+
 @functools.lru_cache(maxsize=64)
-def _triangle_weights(old: int, new: int) -> np.ndarray:
-    """Returns (new, old) float32 for new <= old; rows add up to 1."""
+def _triangle_taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Works out the triangles of new <= old pixels.
+
+    Returns:
+      (new,) the lowest index with a weight, and (taps, new) float32 the
+      weights from there on, which add up to 1; 0 where the plane has ended.
+    """
     factor = old / new
     centre = (np.arange(new) + 0.5) * factor
-    distance = np.abs(np.arange(old) + 0.5 - centre[:, np.newaxis])
-    weights = np.maximum(1 - distance / factor, 0)
-    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    weights.flags.writeable = False
-    return weights
+    lowest = np.maximum(np.floor(centre - factor - 0.5).astype(int) + 1, 0)
+    index = lowest + np.arange(int(2 * factor) + 1)[:, np.newaxis]
+    weights = np.maximum(1 - np.abs(index + 0.5 - centre) / factor, 0)
+    weights[index >= old] = 0
+    weights = (weights / weights.sum(axis=0)).astype(np.float32)
+    for array in (lowest, weights):
+        array.flags.writeable = False
+    return lowest, weights
