@@ -1,5 +1,7 @@
 """Mean and standard deviation of maps that come one after the other."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 
@@ -20,18 +22,29 @@ class Moments:
         self.mean: np.ndarray | None = None
         self._squares: np.ndarray | None = None
 
-    def add(self, values: np.ndarray) -> None:
-        """Adds one array, which stays as it is."""
+    def add(self, planes: Iterable[np.ndarray]) -> None:
+        """Adds one array, which stays as it is.
+
+        Args:
+          planes: the array, or its parts along the first axis one after the
+            other: so it need never be whole in memory.
+
+        Raises:
+          ValueError: another shape than that of the first array.
+        """
         self.count += 1
         if self.mean is None:
-            self.mean = np.array(values, np.float32)
+            self.mean = np.stack([np.asarray(p, np.float32) for p in planes])
             return
         if self._squares is None:
             self._squares = np.zeros_like(self.mean)
-        difference = values - self.mean
-        self.mean += difference / np.float32(self.count)
         share = np.float32((self.count - 1) / self.count)
-        self._squares += share * difference**2
+        # A plane at a time stays in the processor's cache.
+        for index, plane in zip(range(len(self.mean)), planes, strict=True):
+            mean = self.mean[index, ...]
+            difference = plane - mean
+            mean += difference / np.float32(self.count)
+            self._squares[index] += share * difference**2
 
     def standard_deviation(self) -> np.ndarray | None:
         """sqrt(Σ (pᵢ - mean)² / n) over the n arrays; None below two."""

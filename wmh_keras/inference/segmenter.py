@@ -1,16 +1,15 @@
 """The one door from a FLAIR volume to its probability map and mask."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.errors import UserError, VolumeError
+from data_prep.geometry import SliceGeometry
 from data_prep.preprocess import (
-    PreparedVolume,
     PreprocessConfig,
-    slices_to_volume,
     volume_to_slices,
 )
 from data_prep.volume import Volume
@@ -213,17 +212,20 @@ class Segmenter:
             warnings += prepared.warnings
             for member in members:
                 progress = part_of(on_progress, done, self._num_members)
-                moments.add(_on_native_grid(member, prepared, progress))
+                slices = _probabilities(member, prepared.slices, progress)
+                moments.add(_native_planes(slices, prepared.geometry))
                 done += 1
         # Rounding may leave the range; the maps that were averaged do not.
-        probability = np.clip(moments.mean, 0, 1, out=moments.mean)
-        disagreement = moments.standard_deviation()
+        probability = _to_volume(moments.mean, 1, prepared.geometry)
+        deviation = moments.standard_deviation()
         return Segmentation(
             probability=probability,
             mask=self.mask_from(probability, images[0].voxel_mm3),
             warnings=tuple(dict.fromkeys(warnings)),
             disagreement=(
-                None if disagreement is None else np.clip(disagreement, 0, 0.5)
+                None
+                if deviation is None
+                else _to_volume(deviation, 0.5, prepared.geometry)
             ),
         )
 
@@ -262,13 +264,25 @@ def _to_network(model: "keras.Model | Network") -> Network:
     return keras_network(model)
 
 
-def _on_native_grid(
-    member: _Member, prepared: PreparedVolume, on_progress: OnProgress | None
+def _native_planes(
+    slices: np.ndarray, geometry: SliceGeometry
+) -> Iterator[np.ndarray]:
+    """Takes probabilities to the native voxels, one (h, w) at a time.
+
+    All preparations of a volume have the same native planes.
+    """
+    for index in range(len(slices)):
+        (plane,) = geometry.slices_to_planes(slices[index : index + 1])
+        # Interpolation may leave the range by a rounding error.
+        yield np.clip(plane, 0, 1, dtype=np.float32)
+
+
+def _to_volume(
+    planes: np.ndarray, most: float, geometry: SliceGeometry
 ) -> np.ndarray:
-    slices = _probabilities(member, prepared.slices, on_progress)
-    probability = slices_to_volume(slices, prepared.geometry)
-    # Interpolation may leave the range by a rounding error.
-    return np.clip(probability, 0, 1, dtype=np.float32)
+    """Brings (z, h, w) to the file's own axes, in the order of its voxels."""
+    np.clip(planes, 0, most, out=planes)
+    return geometry.from_planes(planes).copy(order="K")
 
 
 def _probabilities(
