@@ -10,9 +10,9 @@ to slices takes the slices back.
 import dataclasses
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
+from data_prep.nibabel_runtime import nib
 from data_prep.plane_resizing import (
     resize_antialiased,
     resize_linear,

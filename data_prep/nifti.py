@@ -5,12 +5,11 @@ import os
 import zlib
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
-from nibabel.wrapstruct import WrapStructError
 
 from data_prep.errors import VolumeError
+from data_prep.nibabel_runtime import nib
 from data_prep.volume import MM_PER_UNIT, Volume, check_affine
 
 _SUFFIXES = (".nii.gz", ".nii")
@@ -21,7 +20,7 @@ _UNREADABLE = (
     ValueError,
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
-    WrapStructError,
+    nib.wrapstruct.WrapStructError,
     isal_zlib.error,
     zlib.error,
 )

@@ -2,12 +2,12 @@
 
 import os
 
-import nibabel as nib
 import numpy as np
 from isal import igzip
 
 from data_prep.errors import VolumeError
 from data_prep.files import write_atomically
+from data_prep.nibabel_runtime import nib
 from data_prep.volume import Volume
 
 _GZIP_LEVEL = 2

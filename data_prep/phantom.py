@@ -10,11 +10,11 @@ exercise every step; it says nothing about how well a model does on patients.
 import dataclasses
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from data_prep import phantom_head
 from data_prep.files import write_json, write_text
+from data_prep.nibabel_runtime import nib
 from data_prep.nifti_writing import write_image, write_mask
 from data_prep.phantom_head import is_inside
 from data_prep.volume import Volume

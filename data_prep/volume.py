@@ -2,10 +2,10 @@
 
 import dataclasses
 
-import nibabel as nib
 import numpy as np
 
 from data_prep.errors import VolumeError
+from data_prep.nibabel_runtime import nib
 
 # NIfTI's words for units of length.
 MM_PER_UNIT = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}

@@ -31,12 +31,15 @@ def read_arrays(file: Path) -> dict[str, list[np.ndarray]]:
       OSError, TypeError, ValueError, KeyError: No file of named and finite
         weights.
     """
-    named: dict[str, dict[int, np.ndarray]] = {}
+    groups: dict[str, dict[int, np.ndarray]] = {}
     with h5py.File(file) as weights:
         for path, item in _arrays_in(weights):
-            values = _read(path, item)
-            layer = named.setdefault(str(item.parent.attrs["name"]), {})
-            layer[int(path.split("/")[-1])] = values
+            group, _, index = path.rpartition("/")
+            groups.setdefault(group, {})[int(index)] = _read(path, item)
+        named: dict[str, dict[int, np.ndarray]] = {}
+        for group, arrays in groups.items():
+            layer = str(weights[group].attrs["name"])
+            named.setdefault(layer, {}).update(arrays)
     return {
         name: [arrays[index] for index in range(len(arrays))]
         for name, arrays in named.items()

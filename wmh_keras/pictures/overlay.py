@@ -44,6 +44,26 @@ class Tile:
     total: int
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Head:
+    """What every picture of an image needs to know of it.
+
+    Attributes:
+      inside: (z, h, w) bool, the head in canonical planes.
+      window: the values that are drawn black and white.
+    """
+
+    inside: np.ndarray
+    window: tuple[float, float]
+
+
+def find_head(flair: Volume) -> Head:
+    """Looks for the head, once for all pictures of an image."""
+    geometry = slice_geometry(flair, 1)
+    inside = geometry.to_planes(foreground(flair.data))
+    return Head(inside, _window(geometry.to_planes(flair.data), inside))
+
+
 def draw_tiles(
     flair: Volume,
     mask: np.ndarray,
@@ -52,6 +72,7 @@ def draw_tiles(
     count: int = 8,
     width: int = 300,
     line: int = 1,
+    head: Head | None = None,
 ) -> list[Tile]:
     """Draws the most telling slices, from inferior to superior.
 
@@ -68,6 +89,7 @@ def draw_tiles(
       count: at most so many slices.
       width: of a tile, in pixels.
       line: width of the outlines, in pixels; they lie inside the masks.
+      head: what `find_head` gave for the image; None looks for it.
 
     Returns:
       Tiles of one size; fewer where the volume has fewer slices.
@@ -84,16 +106,17 @@ def draw_tiles(
                 f"expected a mask of shape {flair.shape}, got {array.shape}"
             )
     geometry = slice_geometry(flair, 1)
-    head = geometry.to_planes(foreground(flair.data))
+    head = head or find_head(flair)
     planes = geometry.to_planes(flair.data)
-    low, high = _window(planes, head)
     outlined = [geometry.to_planes(array) for array in masks]
     lesions = np.any(outlined, axis=0)
-    numbers = choose_slices(lesions, head, count)
-    rows, columns, size = _frame(head, lesions, geometry.spacing_mm, width)
+    numbers = choose_slices(lesions, head.inside, count)
+    rows, columns, size = _frame(
+        head.inside, lesions, geometry.spacing_mm, width
+    )
     tiles = []
     for number in numbers:
-        plane = _to_grey(planes[number, rows, columns], low, high)
+        plane = _to_grey(planes[number, rows, columns], *head.window)
         plain = _to_picture(plane, size)
         cuts = [array[number, rows, columns] for array in outlined]
         image = _draw_outlines(plain, line, *cuts)

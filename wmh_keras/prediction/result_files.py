@@ -4,6 +4,7 @@ import base64
 import gzip
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from data_prep.files import (
 from data_prep.nifti_writing import write_mask, write_probability
 from data_prep.size_classes import count_by_class
 from data_prep.volume import Volume
-from wmh_keras.pictures.overlay import draw_tiles
+from wmh_keras.pictures.overlay import draw_tiles, find_head
 from wmh_keras.pictures.overview import to_jpeg, write_overview
 from wmh_keras.prediction import lesions as lesion_table
 from wmh_keras.prediction import records
@@ -62,6 +63,23 @@ def write_results(
     Returns:
       Small pictures for the page, JPEG in base64.
     """
+    # Packing lets go of the interpreter: pictures are drawn meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as painter:
+        drawing = painter.submit(
+            _write_pictures,
+            job,
+            flair,
+            result.mask,
+            f"{_summary(volume, found)}; {describe_mask(settings)}",
+            warnings,
+        )
+        _write_maps(job, flair, result, found)
+        return drawing.result()
+
+
+def _write_maps(
+    job: Job, flair: Volume, result: "Segmentation", found: list[Lesion]
+) -> None:
     paths = job.outputs
     write_mask(paths.mask, result.mask, flair)
     write_probability(paths.probability, result.probability, flair)
@@ -77,19 +95,29 @@ def write_results(
         columns,
         [lesion.to_row() for lesion in found],
     )
-    tiles = draw_tiles(flair, result.mask)
-    write_overview(
-        paths.overview,
-        tiles,
-        title=job.case.relative_path or job.case.volume_id,
-        subtitle=f"{_summary(volume, found)}; {describe_mask(settings)}",
-        warnings=[f"warning: {text}" for text in warnings],
-    )
     if paths.flair is not None:
         _copy_compressed(job.case.flair, paths.flair)
+
+
+def _write_pictures(
+    job: Job,
+    flair: Volume,
+    mask: np.ndarray,
+    subtitle: str,
+    warnings: Sequence[str],
+) -> list[str]:
+    """Writes the overview and returns the thumbnails."""
+    head = find_head(flair)
+    write_overview(
+        job.outputs.overview,
+        draw_tiles(flair, mask, head=head),
+        title=job.case.relative_path or job.case.volume_id,
+        subtitle=subtitle,
+        warnings=[f"warning: {text}" for text in warnings],
+    )
     # Drawn anew at their size: outlines of scaled-down pictures fade.
     small = draw_tiles(
-        flair, result.mask, count=_NUM_THUMBNAILS, width=_THUMBNAIL_WIDTH
+        flair, mask, count=_NUM_THUMBNAILS, width=_THUMBNAIL_WIDTH, head=head
     )
     return [base64.b64encode(to_jpeg(tile)).decode("ascii") for tile in small]
 
