@@ -37,8 +37,13 @@ def normalize(data: np.ndarray, rule: str) -> tuple[np.ndarray, float, float]:
     centre, spread = centre_and_spread(data, rule)
     if rule == "none":
         return np.asarray(data, np.float32), centre, spread
-    scaled = (np.asarray(data, np.float64) - centre) / spread
-    return scaled.astype(np.float32), centre, spread
+    # Stored plane by plane, as slices are prepared. A part of every plane at a
+    # time fits the processor's cache in either order.
+    scaled = np.empty(data.shape, np.float32, order="F")
+    for y in range(data.shape[1]):
+        part = np.asarray(data[:, y], np.float64)
+        scaled[:, y] = (part - centre) / spread
+    return scaled, centre, spread
 
 
 def centre_and_spread(data: np.ndarray, rule: str) -> tuple[float, float]:
