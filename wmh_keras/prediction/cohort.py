@@ -63,7 +63,7 @@ def predict_cohort(
     with named_write_errors(output_dir):
         try:
             if jobs:
-                done = _predict_all(jobs, make_segmenter(), run)
+                done = _predict_all(jobs, make_segmenter, run)
         finally:
             if summarize:
                 write_summary(output_dir)
@@ -71,7 +71,30 @@ def predict_cohort(
 
 
 def _predict_all(
-    jobs: Sequence[Job], segmenter: "Segmenter", run: RunInfo
+    jobs: Sequence[Job],
+    make_segmenter: "Callable[[], Segmenter]",
+    run: RunInfo,
+) -> list[Record]:
+    with ThreadPoolExecutor(max_workers=1) as reader:
+
+        def read(job: Job) -> "Future[LoadedScan]":
+            return reader.submit(load_scan, job.case, run.channels)
+
+        first = read(jobs[0])  # while the networks are loaded
+        segmenter = make_segmenter()
+        if segmenter.channels != run.channels:
+            raise ValueError(
+                f"expected a segmenter of {run.channels}, received one of "
+                f"{segmenter.channels}"
+            )
+        return _overlap(jobs, _read_ahead(jobs, first, read), segmenter, run)
+
+
+def _overlap(
+    jobs: Sequence[Job],
+    scans: "Iterator[tuple[Job, Future[LoadedScan]]]",
+    segmenter: "Segmenter",
+    run: RunInfo,
 ) -> list[Record]:
     """Reads a scan, segments the one before and writes the one before that.
 
@@ -91,9 +114,7 @@ def _predict_all(
             done.append(record)
 
         writing = None
-        for index, (job, reading) in enumerate(
-            _read_ahead(jobs, segmenter.channels)
-        ):
+        for index, (job, reading) in enumerate(scans):
             finish = _segment(
                 job,
                 reading,
@@ -136,19 +157,19 @@ def _write(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
 
 
 def _read_ahead(
-    jobs: Sequence[Job], channels: tuple[str, ...]
+    jobs: Sequence[Job],
+    first: "Future[LoadedScan]",
+    read: "Callable[[Job], Future[LoadedScan]]",
 ) -> Iterator[tuple[Job, "Future[LoadedScan]"]]:
     """Reads the next scan while the network works on the present one."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        waiting = reader.submit(load_scan, jobs[0].case, channels)
-        for index, job in enumerate(jobs):
-            current = waiting
-            if index + 1 < len(jobs):
-                upcoming = jobs[index + 1].case
-                # Not before this one is read: two volumes are held, not all.
-                current.exception()
-                waiting = reader.submit(load_scan, upcoming, channels)
-            yield job, current
+    waiting = first
+    for index, job in enumerate(jobs):
+        current = waiting
+        if index + 1 < len(jobs):
+            # Not before this one is read: two volumes are held, not all.
+            current.exception()
+            waiting = read(jobs[index + 1])
+        yield job, current
 
 
 class _Progress:

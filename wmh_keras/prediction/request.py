@@ -112,6 +112,7 @@ def predict(request: Request, planned: Plan) -> Result:
         dicom_seg=request.scans.dicom_seg,
         expectations=expectations_of(planned.infos),
         model_name=ensemble_name(planned.infos),
+        channels=channels_of(planned.infos),
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)

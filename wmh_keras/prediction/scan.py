@@ -57,6 +57,7 @@ class RunInfo:
     dicom_seg: bool = False
     expectations: Sequence[Expectation] = ()
     model_name: str = ""
+    channels: tuple[str, ...] = ("flair",)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from wmh_keras.prediction.scan import RunInfo
 
 RUN = RunInfo(Settings("unet-1", 0.5, 0.0), Engine("none"))
 NAMES = ("A", "B", "C")
+LOAD = ("load", "networks")
 SECONDS = 20
 
 
@@ -23,7 +24,7 @@ class Steps:
             (step, name): threading.Event()
             for step in ("read", "segment", "write")
             for name in NAMES
-        }
+        } | {LOAD: threading.Event()}
         self.finished = []
         self.wait_for = {}
         self.errors = {}
@@ -73,14 +74,14 @@ def run(steps, tmp_path):
     class Segmenter:
         channels = ("flair",)
 
-    def run(names=NAMES):
+    def run(names=NAMES, make_segmenter=Segmenter):
         cases = [
             Case(name, (("flair", name),), relative_path=f"{name}.nii")
             for name in names
         ]
         jobs = plan_jobs(cases, tmp_path / "out", is_bids=False)
         (tmp_path / "out").mkdir(exist_ok=True)
-        return predict_cohort(jobs, Segmenter, RUN, tmp_path / "out")
+        return predict_cohort(jobs, make_segmenter, RUN, tmp_path / "out")
 
     return run
 
@@ -91,6 +92,27 @@ def test_reading_computing_and_writing_overlap(steps, run):
     steps.wait_for["segment", "B"] = ("read", "C")
     steps.wait_for["segment", "C"] = ("write", "B")
     assert [record.row["file"] for record in run()] == list(NAMES)
+
+
+def test_the_first_scan_is_read_while_the_networks_are_loaded(steps, run):
+    class Segmenter:
+        channels = ("flair",)
+
+        def __init__(self):
+            steps.do(*LOAD)
+
+    steps.wait_for[LOAD] = ("read", "A")
+    steps.wait_for["read", "A"] = LOAD
+    assert len(run(make_segmenter=Segmenter)) == len(NAMES)
+
+
+def test_a_segmenter_of_other_channels_is_refused(steps, run):
+    class Segmenter:
+        channels = ("flair", "t1")
+
+    with pytest.raises(ValueError, match="'t1'"):
+        run(make_segmenter=Segmenter)
+    assert not {step for step, _ in steps.finished} & {"segment", "write"}
 
 
 def test_no_scan_at_all(run):

@@ -126,6 +126,7 @@ def predict(request: Request, planned: Plan) -> Result:
             "Version": served.model.version,
         },
         dicom_seg=request.scans.dicom_seg,
+        channels=planned.segmenter.channels,
     )
     try:
         return segment_scans(
