@@ -228,6 +228,32 @@ def test_antialiased_resize_equals_tensorflow():
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ((7, 5), (1, 2)),
+        ((3, 3), (2, 2)),
+        ((9, 8), (9, 8)),
+        ((64, 61), (25, 30)),
+    ],
+)
+def test_antialiased_resize_is_a_product_with_triangles(old, new):
+    planes = np.random.default_rng(6).normal(size=(2, *old))
+    expected = planes
+    for axis in (0, 1):
+        wider = old[axis] / new[axis]
+        centres = (np.arange(new[axis]) + 0.5) * wider
+        distance = np.arange(old[axis]) + 0.5 - centres[:, None]
+        weights = np.maximum(1 - abs(distance) / wider, 0)
+        weights /= weights.sum(axis=1, keepdims=True)
+        expected = np.moveaxis(
+            np.tensordot(weights, expected, (1, axis + 1)), 0, axis + 1
+        )
+    resized = resize_antialiased(planes.astype(np.float32), new)
+    assert resized.dtype == np.float32
+    np.testing.assert_allclose(resized, expected, atol=1e-6)
+
+
 def test_nearest_resize_keeps_labels():
     labels = np.array([[[0, 1], [2, 0]]], np.uint8)
     expected = [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 0, 0], [2, 2, 0, 0]]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from wmh_keras.inference.moments import Moments
 
@@ -21,6 +22,25 @@ def test_mean_and_population_sd():
         moments.standard_deviation(), values.std(0), atol=1e-6
     )
     np.testing.assert_array_equal(values, before)
+
+
+def test_an_array_may_come_plane_by_plane():
+    values = np.random.default_rng(1).uniform(size=(4, 5, 3, 2))
+    whole, parts = Moments(), Moments()
+    for array in values.astype(np.float32):
+        whole.add(array)
+        parts.add(iter(array))
+    np.testing.assert_array_equal(parts.mean, whole.mean)
+    np.testing.assert_array_equal(
+        parts.standard_deviation(), whole.standard_deviation()
+    )
+
+
+@pytest.mark.parametrize("length", [2, 4])
+def test_an_array_of_another_length_is_refused(length):
+    moments = moments_of([np.zeros((3, 2), np.float32)])
+    with pytest.raises(ValueError, match="argument 2"):
+        moments.add(iter(np.zeros((length, 2), np.float32)))
 
 
 def test_the_largest_disagreement_is_one_half():
