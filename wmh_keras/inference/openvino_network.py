@@ -103,6 +103,9 @@ class _Predict:
         self._settings = {
             "INFERENCE_PRECISION_HINT": _ELEMENT_TYPES[precision],
             "PERFORMANCE_HINT": "LATENCY",  # all cores work on one batch
+            # Threads that are tied to cores wait for whatever else runs there:
+            # on two busy cores a batch took twice as long.
+            "ENABLE_CPU_PINNING": False,
         }
         self._shape: tuple[int, ...] = ()
         self._request: ov.InferRequest | None = None
