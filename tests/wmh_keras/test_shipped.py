@@ -65,7 +65,9 @@ def test_a_head_is_segmented_without_a_model_of_ones_own(tmp_path, capsys):
     info = artifacts.read_model_info(shipped.shipped_folder())
     with open(tmp_path / "out" / "volumes.csv", newline="") as stream:
         (row,) = csv.DictReader(stream)
-    assert (row["status"], row["model_name"]) == ("done", info.name)
+    name = f"{info.name} {info.version}"
+    assert (row["status"], row["model_name"]) == ("done", name)
+    assert row["model_checksum"] == info.checksum[:12]
     assert info.name in capsys.readouterr().out
     # The same, named.
     assert predict.cli(["", *arguments, "--model=shipped"]) == 0
@@ -80,8 +82,10 @@ def test_a_bids_data_set_too(phantom_cohort, tmp_path, capsys):
     arguments += ["--participant_label", subject.name, "--engine=openvino"]
     assert bids_app.cli(["wmh-bids-app", *arguments]) == 0
     (sidecar,) = out.rglob("*_mask.json")
-    name = artifacts.read_model_info(shipped.shipped_folder()).name
-    assert json.loads(sidecar.read_text())["Model"]["Name"] == name
+    info = artifacts.read_model_info(shipped.shipped_folder())
+    model = json.loads(sidecar.read_text())["Model"]
+    assert (model["Name"], model["Version"]) == (info.name, info.version)
+    assert model["Checksum"] == info.checksum
 
 
 @pytest.mark.parametrize("program", [predict, bids_app])

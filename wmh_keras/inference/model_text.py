@@ -1,11 +1,13 @@
 """What a model is, in one line."""
 
 from wmh_keras import artifacts
-from wmh_keras.inference.ensemble import model_identity
+from wmh_keras.inference.ensemble import (
+    checksum_digits,
+    model_identity,
+    model_label,
+)
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.shipped import shipped_folder
-
-_DIGITS = 12
 
 
 def describe_model(info: ModelInfo) -> str:
@@ -22,10 +24,10 @@ def describe_model(info: ModelInfo) -> str:
     facts = [
         model_identity(info),
         f"{count} network{'' if count == 1 else 's'}",
-        f"checksum {info.checksum[:_DIGITS]}",
+        f"checksum {checksum_digits(info)}",
     ]
-    name = " ".join(filter(None, (info.name, info.version)))
-    return f"{name or 'a model without a name'} ({', '.join(facts)})"
+    name = model_label(info) or "a model without a name"
+    return f"{name} ({', '.join(facts)})"
 
 
 def describe_shipped_model() -> str:
