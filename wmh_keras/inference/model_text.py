@@ -1,13 +1,15 @@
 """What a model is, in one line."""
 
+from absl import flags
+
 from wmh_keras import artifacts
 from wmh_keras.inference.ensemble import (
     checksum_digits,
     model_identity,
     model_label,
 )
+from wmh_keras.inference.inference_flags import models_or_shipped
 from wmh_keras.model_info import ModelInfo
-from wmh_keras.shipped import shipped_folder
 
 
 def describe_model(info: ModelInfo) -> str:
@@ -30,11 +32,19 @@ def describe_model(info: ModelInfo) -> str:
     return f"{name} ({', '.join(facts)})"
 
 
-def describe_shipped_model() -> str:
-    """Names the model that comes with the package, its files checked.
+def describe_chosen_models(flag_values: flags.FlagValues) -> str:
+    """Names the models that --model gives, their files checked.
+
+    Without --model it is the model that comes with the package.
+
+    Returns:
+      A line for each.
 
     Raises:
-      UserError: there is none, or it is damaged.
+      UsageError, UserError: as `models_or_shipped`; or one is no model, or a
+        damaged one.
     """
-    info = artifacts.read_model_info(shipped_folder())
-    return f"model {describe_model(info)}"
+    return "\n".join(
+        f"model {describe_model(artifacts.read_model_info(path))}"
+        for path in models_or_shipped(flag_values)
+    )
