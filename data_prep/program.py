@@ -31,7 +31,7 @@ def run_program(
     argv: Sequence[str] | None = None,
     flagfile_dir: str | os.PathLike | None = None,
     positional: Sequence[str] = (),
-    version_details: Callable[[], str] = str,
+    version_details: Callable[[flags.FlagValues], str] | None = None,
 ) -> int:
     """Parses the flags, runs `main` and turns user errors into exit codes.
 
@@ -50,8 +50,9 @@ def run_program(
         recipes.
       positional: flags that are also given by place, without their names, as
         the standard of BIDS Apps wants it.
-      version_details: what `--version` says in a second line; by default
-        there is none.
+      version_details: what `--version` says in further lines, made of the
+        other flags that are given, and raises what `main` may; by default
+        there are none, and other flags are no matter.
 
     Returns:
       0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -62,10 +63,17 @@ def run_program(
     if any(argument in ("--help", "-help", "-h") for argument in argv[1:]):
         _print_to_the_end(format_help(name, description, flag_values))
         return EXIT_OK
-    if "--version" in argv[1:]:
-        return _print_version(name, version_details)
+    wants_version = "--version" in argv[1:]
     try:
+        if wants_version:
+            print(f"{name} {__version__}", flush=True)
+            if version_details is None:
+                return EXIT_OK
+            argv = [argument for argument in argv if argument != "--version"]
         _parse(flag_values, argv, flagfile_dir, positional)
+        if wants_version:
+            print(version_details(flag_values))
+            return EXIT_OK
         return main(flag_values)
     except (flags.Error, UsageError) as error:
         _complain(name, f"{error}\n`{name} --help` lists the flags.")
@@ -191,18 +199,6 @@ def _parse(
             f"expected only {expected}, received {' '.join(map(repr, extra))}; "
             "a value belongs to its flag, as in --input=FILE"
         )
-
-
-def _print_version(name: str, version_details: Callable[[], str]) -> int:
-    print(f"{name} {__version__}", flush=True)
-    try:
-        details = version_details()
-    except UserError as error:
-        _complain(name, str(error))
-        return EXIT_FAILED
-    if details:
-        print(details)
-    return EXIT_OK
 
 
 def _print_to_the_end(text: str) -> None:

@@ -11,8 +11,9 @@ a picture of each. Runs with participants of their own may work side by side
 into one OUTPUT_DIR. group makes the table and the page of the whole cohort,
 volumes.csv and index.html, and says who is missing in it; its exit code is 0
 where nobody is. Without --model it is the model that comes with the package;
---version names it. In a container a model of your own has to be mounted:
--v RUN:/model:ro and --model=/model. Research software, not a medical device.
+--version names it, or that of a --model beside it. In a container a model of
+your own has to be mounted: -v RUN:/model:ro and --model=/model. Research
+software, not a medical device.
 """
 
 import sys
@@ -24,7 +25,7 @@ from absl import flags
 
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import define_inference_flags
-from wmh_keras.inference.model_text import describe_shipped_model
+from wmh_keras.inference.model_text import describe_chosen_models
 from wmh_keras.prediction.bids_arguments import labels_from, to_flags
 from wmh_keras.prediction.output_flags import (
     define_result_flags,
@@ -139,7 +140,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
         main=main,
         argv=[name, *to_flags(arguments)],
         positional=_POSITIONAL,
-        version_details=describe_shipped_model,
+        version_details=describe_chosen_models,
     )
 
 

@@ -3,8 +3,9 @@
   wmh-predict --input=FILE_OR_FOLDER --output_dir=OUT
   wmh-predict --input=FILE_OR_FOLDER --output_dir=OUT --model=RUN
 
-Without --model it is the model that comes with the package; --version names
-it. With it, the model of a training of your own.
+Without --model it is the model that comes with the package; with it, the model
+of a training of your own. --version names the model that the flags beside it
+give.
 
 The input is one NIfTI file, a folder (of its NIfTI files those named FLAIR,
 else all; never masks, probabilities or earlier output), a DICOM folder, a BIDS
@@ -35,7 +36,7 @@ from absl import flags
 from data_prep.flag_groups import define_image_flag, define_input_flags
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
 from wmh_keras.inference.inference_flags import define_inference_flags
-from wmh_keras.inference.model_text import describe_shipped_model
+from wmh_keras.inference.model_text import describe_chosen_models
 from wmh_keras.prediction.output_flags import (
     define_output_flags,
     request_from,
@@ -77,7 +78,7 @@ def cli(argv: Sequence[str] | None = None) -> int:
         define_flags=define_flags,
         main=main,
         argv=argv,
-        version_details=describe_shipped_model,
+        version_details=describe_chosen_models,
     )
 
 

@@ -67,6 +67,26 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("wmh-test 0.")
 
 
+def test_version_tells_more_of_the_flags_beside_it(capsys):
+    def details(flag_values):
+        if flag_values.place == "nowhere":
+            raise UserError("nowhere: no such place")
+        return f"at {flag_values.place}"
+
+    assert run("--version", "--place=x", version_details=details) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("wmh-test 0.")
+    assert second == "at x"
+    for arguments, code, message in (
+        (["--place=nowhere", "--version"], 1, "no such place"),
+        (["--version", "--cuont=1"], 2, "cuont"),
+    ):
+        assert run(*arguments, version_details=details) == code
+        shown = capsys.readouterr()
+        assert shown.out.startswith("wmh-test 0.")
+        assert message in shown.err
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

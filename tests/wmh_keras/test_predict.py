@@ -18,6 +18,7 @@ import pytest
 from data_prep.files import locked_folder, write_json
 from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
+from wmh_keras.artifacts import read_model_info
 from wmh_keras.plausibility.training_range import TrainingRange
 from wmh_keras.predict import cli
 from wmh_keras.prediction import result_files
@@ -894,13 +895,18 @@ def test_a_model_with_a_name_is_called_by_it(
     arguments = [f"--input={flair}", f"--output_dir={out}"]
     assert cli(["wmh-predict", *arguments, f"--model={folder}"]) == 0
     (row,) = rows_of(out / "volumes.csv")
-    assert row["model_name"] == "wmh-robust-1"
-    shown = f"model {row['model']} (wmh-robust-1)"
+    checksum = read_model_info(folder).checksum[:12]
+    assert row["model_name"] == "wmh-robust-1 1.0"
+    assert row["model_checksum"] == checksum
+    assert list(row)[-1] == "model_checksum"
+    shown = f"model {row['model']} (wmh-robust-1 1.0)"
     assert shown in capsys.readouterr().out
     page = (out / "index.html").read_text()
-    assert f"model wmh-robust-1 ({row['model']})" in page
+    named = f"wmh-robust-1 1.0 ({row['model']}, checksum {checksum})"
+    assert f"model {named}" in page
     record = json.loads((out / "X_prediction.json").read_text())
-    assert record["row"]["model_name"] == "wmh-robust-1"
+    assert record["row"]["model_name"] == "wmh-robust-1 1.0"
+    assert record["row"]["model_checksum"] == checksum
     assert record["settings"]["model"] == row["model"]
     # The same weights without a name are the same model.
     assert predict(flair, out) == 0

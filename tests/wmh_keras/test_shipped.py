@@ -16,6 +16,7 @@ from wmh_keras import artifacts, bids_app, predict, shipped
 from wmh_keras.evaluation import evaluate_flags, flag_requests
 from wmh_keras.serving import export_flags
 from wmh_keras.serving.export_request import plan_export
+from wmh_keras.serving.model_card import write_card
 from wmh_keras.training.named_model import read_named_model
 
 LARGEST_BYTES = 30e6
@@ -65,7 +66,9 @@ def test_a_head_is_segmented_without_a_model_of_ones_own(tmp_path, capsys):
     info = artifacts.read_model_info(shipped.shipped_folder())
     with open(tmp_path / "out" / "volumes.csv", newline="") as stream:
         (row,) = csv.DictReader(stream)
-    assert (row["status"], row["model_name"]) == ("done", info.name)
+    name = f"{info.name} {info.version}"
+    assert (row["status"], row["model_name"]) == ("done", name)
+    assert row["model_checksum"] == info.checksum[:12]
     assert info.name in capsys.readouterr().out
     # The same, named.
     assert predict.cli(["", *arguments, "--model=shipped"]) == 0
@@ -80,8 +83,10 @@ def test_a_bids_data_set_too(phantom_cohort, tmp_path, capsys):
     arguments += ["--participant_label", subject.name, "--engine=openvino"]
     assert bids_app.cli(["wmh-bids-app", *arguments]) == 0
     (sidecar,) = out.rglob("*_mask.json")
-    name = artifacts.read_model_info(shipped.shipped_folder()).name
-    assert json.loads(sidecar.read_text())["Model"]["Name"] == name
+    info = artifacts.read_model_info(shipped.shipped_folder())
+    model = json.loads(sidecar.read_text())["Model"]
+    assert (model["Name"], model["Version"]) == (info.name, info.version)
+    assert model["Checksum"] == info.checksum
 
 
 @pytest.mark.parametrize("program", [predict, bids_app])
@@ -93,6 +98,30 @@ def test_version_names_it(program, capsys):
     assert second.startswith(f"model {info.name} ")
     assert f"{len(info.members)} networks" in second
     assert f"checksum {info.checksum[:12]})" in second
+
+
+@pytest.mark.parametrize("program", [predict, bids_app])
+def test_version_names_the_models_that_are_given(
+    program, bright_model, save_model, tmp_path, capsys
+):
+    folder = save_model(tmp_path / "m", [bright_model], name="own", version="7")
+    given = ["--model=shipped", f"--model={folder}"]
+    assert program.cli(["wmh", "--version", given[1]]) == 0
+    _, own = capsys.readouterr().out.splitlines()
+    assert own.startswith("model own 7 (unet-")
+    assert program.cli(["wmh", *given, "--version"]) == 0
+    name = artifacts.read_model_info(shipped.shipped_folder()).name
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"model {name} ")
+    assert second == own
+
+
+def test_version_of_a_folder_that_is_no_model(tmp_path, capsys):
+    assert predict.cli(["", "--version", f"--model={tmp_path}"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("wmh-predict 0.")
+    assert str(tmp_path) in shown.err
+    assert "model" not in shown.out
 
 
 def test_version_says_that_it_is_damaged(elsewhere, capsys):
@@ -139,12 +168,31 @@ def test_other_programs_know_its_name(name):
     assert models == (shipped.shipped_folder(),)
 
 
-def test_its_licence_goes_into_an_export(tmp_path):
-    arguments = ["--model=shipped", f"--output_dir={tmp_path}"]
+@pytest.fixture
+def export_plan(tmp_path):
+    arguments = ["--model=shipped", f"--output_dir={tmp_path / 'exported'}"]
     given = parse_flags(export_flags.define_flags, arguments)
-    plan = plan_export(export_flags.request_from(given))
+    return plan_export(export_flags.request_from(given))
+
+
+def test_its_licence_goes_into_an_export(export_plan):
     licence = shipped.shipped_folder() / "LICENSE.txt"
-    assert plan.licence == licence.read_text(encoding="utf-8")
+    assert export_plan.licence == licence.read_text(encoding="utf-8")
+
+
+def test_its_name_and_version_go_into_an_export(export_plan, tmp_path):
+    info = artifacts.read_model_info(shipped.shipped_folder())
+    write_card(tmp_path, export_plan, [])
+    card = (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# {info.name} {info.version}\n")
+    assert "- exported as: wmh, version 1" in card
+    assert f", checksum {info.checksum[:12]})" in card
+    facts = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    # The name and number of a server stay what they are.
+    assert (facts["name"], facts["version"]) == ("wmh", 1)
+    (model,) = facts["models"]
+    assert (model["name"], model["version"]) == (info.name, info.version)
+    assert model["checksum"] == info.checksum
 
 
 def test_a_training_starts_from_one_of_its_networks(tmp_path, monkeypatch):

@@ -50,6 +50,19 @@ def model_identity(info: ModelInfo) -> str:
     return f"{info.network}-{digest}"
 
 
+def model_label(info: ModelInfo) -> str:
+    """Returns name and version, such as "wmh-robust-1 1.0", or ""."""
+    return " ".join(filter(None, (info.name, info.version)))
+
+
+def checksum_digits(info: ModelInfo) -> str:
+    """Returns the start of the checksum of model.json, for people.
+
+    Unlike the identity it covers the name and the settings of the model too.
+    """
+    return info.checksum[:_DIGITS]
+
+
 def ensemble_identity(infos: Sequence[ModelInfo], flips: str = "none") -> str:
     """Names an ensemble by what decides its probabilities.
 
@@ -74,12 +87,21 @@ def ensemble_name(infos: Sequence[ModelInfo]) -> str:
       infos: the models, in the order of `as_ensemble`.
 
     Returns:
-      Their names joined by "+"; of one without a name its identity, and of
-      all without names "".
+      Their names with their versions joined by "+", such as
+      "wmh-robust-1 1.0"; of one without a name its identity, and of all
+      without names "".
     """
     if not any(info.name for info in infos):
         return ""
-    return "+".join(info.name or model_identity(info) for info in infos)
+    return "+".join(
+        model_label(info) if info.name else model_identity(info)
+        for info in infos
+    )
+
+
+def ensemble_checksum(infos: Sequence[ModelInfo]) -> str:
+    """Returns the digits of `checksum_digits`, joined by "+"."""
+    return "+".join(map(checksum_digits, infos))
 
 
 def as_ensemble(infos: Sequence[ModelInfo]) -> tuple[ModelInfo, ...]:

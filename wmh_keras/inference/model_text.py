@@ -1,11 +1,15 @@
 """What a model is, in one line."""
 
-from wmh_keras import artifacts
-from wmh_keras.inference.ensemble import model_identity
-from wmh_keras.model_info import ModelInfo
-from wmh_keras.shipped import shipped_folder
+from absl import flags
 
-_DIGITS = 12
+from wmh_keras import artifacts
+from wmh_keras.inference.ensemble import (
+    checksum_digits,
+    model_identity,
+    model_label,
+)
+from wmh_keras.inference.inference_flags import models_or_shipped
+from wmh_keras.model_info import ModelInfo
 
 
 def describe_model(info: ModelInfo) -> str:
@@ -22,17 +26,25 @@ def describe_model(info: ModelInfo) -> str:
     facts = [
         model_identity(info),
         f"{count} network{'' if count == 1 else 's'}",
-        f"checksum {info.checksum[:_DIGITS]}",
+        f"checksum {checksum_digits(info)}",
     ]
-    name = " ".join(filter(None, (info.name, info.version)))
-    return f"{name or 'a model without a name'} ({', '.join(facts)})"
+    name = model_label(info) or "a model without a name"
+    return f"{name} ({', '.join(facts)})"
 
 
-def describe_shipped_model() -> str:
-    """Names the model that comes with the package, its files checked.
+def describe_chosen_models(flag_values: flags.FlagValues) -> str:
+    """Names the models that --model gives, their files checked.
+
+    Without --model it is the model that comes with the package.
+
+    Returns:
+      A line for each.
 
     Raises:
-      UserError: there is none, or it is damaged.
+      UsageError, UserError: as `models_or_shipped`; or one is no model, or a
+        damaged one.
     """
-    info = artifacts.read_model_info(shipped_folder())
-    return f"model {describe_model(info)}"
+    return "\n".join(
+        f"model {describe_model(artifacts.read_model_info(path))}"
+        for path in models_or_shipped(flag_values)
+    )

@@ -70,8 +70,8 @@ _RANGE = "training scans {low} to {high}"
 _LIMITS = {
     "inverted": _Limit(
         CONTRAST,
-        above="the air around the head is brighter than the head, as in an "
-        "inverted image",
+        above="the air around the head or the fluid within it is bright, as "
+        "in an inverted image",
     ),
     # Images of 8 bit have some hundred, masks and atlases few.
     "grey_values": _Limit(

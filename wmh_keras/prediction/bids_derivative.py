@@ -120,6 +120,7 @@ def describe_models(infos: Sequence[ModelInfo], flips: str) -> dict[str, Any]:
             "Network": info.network,
             "DataIdentity": info.data_identity,
             "Versions": dict(info.versions),
+            "Checksum": info.checksum,
         }
         for info in infos
     ]

@@ -11,6 +11,7 @@ from wmh_keras.inference.ensemble import (
     channels_of,
     common_settings,
     count_members,
+    ensemble_checksum,
     ensemble_identity,
     ensemble_name,
 )
@@ -112,6 +113,7 @@ def predict(request: Request, planned: Plan) -> Result:
         dicom_seg=request.scans.dicom_seg,
         expectations=expectations_of(planned.infos),
         model_name=ensemble_name(planned.infos),
+        model_checksum=ensemble_checksum(planned.infos),
         channels=channels_of(planned.infos),
     )
 

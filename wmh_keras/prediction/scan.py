@@ -45,7 +45,8 @@ class RunInfo:
       settings: what decides the results.
       engine: what the networks run on, for the table.
       model: what is known of the model, for BIDS sidecars.
-      model_name: what people call it, or "".
+      model_name: what people call it, with its version, or "".
+      model_checksum: the start of that of its model.json, or "".
       dicom_seg: whether masks of DICOM series are written as DICOM too.
       expectations: what the models' training scans were like; where it is
         empty, no scan is compared with them.
@@ -57,6 +58,7 @@ class RunInfo:
     dicom_seg: bool = False
     expectations: Sequence[Expectation] = ()
     model_name: str = ""
+    model_checksum: str = ""
     channels: tuple[str, ...] = ("flair",)
 
 
@@ -268,6 +270,7 @@ def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
 def _computing(run: RunInfo) -> dict[str, str]:
     return {
         "model_name": run.model_name,
+        "model_checksum": run.model_checksum,
         "engine": run.engine.name,
         "precision": run.engine.precision,
     }

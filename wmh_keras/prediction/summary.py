@@ -42,6 +42,7 @@ VOLUME_COLUMNS = (
     "status",
     "error",
     COLUMN,
+    "model_checksum",
 )
 
 _LINKS = {
@@ -145,7 +146,9 @@ def _facts(row: dict[str, Any]) -> list[str]:
 def _notes(found: Sequence[Record]) -> list[str]:
     models = sorted(set(map(_model_of, found)) - {""})
     notes = [f"wmh-keras {__version__}, model {', '.join(models)}"]
-    if len(models) > 1:
+    # The same one may have got a name since.
+    identities = {str(r.settings.get("model", "")) for r in found} - {""}
+    if len(identities) > 1:
         notes.append("These scans were not all segmented by the same model.")
     unknown = sum(r.row.get(COLUMN) == NOT_CHECKED for r in found)
     if unknown:
@@ -157,7 +160,11 @@ def _notes(found: Sequence[Record]) -> list[str]:
 
 
 def _model_of(record: Record) -> str:
-    """Name and identity; "" where the record does not say."""
+    """Name, identity and checksum; "" where the record does not say."""
     identity = str(record.settings.get("model", ""))
     name = str(record.row.get("model_name", "") or "")
-    return f"{name} ({identity})" if name else identity
+    checksum = str(record.row.get("model_checksum", "") or "")
+    facts = [f"checksum {checksum}"] if checksum else []
+    if name:
+        return f"{name} ({', '.join([identity, *facts])})"
+    return f"{identity} ({facts[0]})" if facts else identity

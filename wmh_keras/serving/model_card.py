@@ -6,6 +6,7 @@ from typing import Any
 
 from data_prep import files
 from data_prep.version import installed_versions
+from wmh_keras.inference.ensemble import ensemble_checksum, ensemble_name
 from wmh_keras.serving.export_request import ExportPlan
 
 INFO_FILE, CARD_FILE, LICENCE_FILE = "model.json", "MODEL_CARD.md", "LICENSE"
@@ -13,6 +14,9 @@ INFO_FILE, CARD_FILE, LICENCE_FILE = "model.json", "MODEL_CARD.md", "LICENSE"
 
 def describe(plan: ExportPlan) -> dict[str, Any]:
     """Returns the facts of an exported model, for model.json.
+
+    "name" and "version" are those that a server knows; those of the models,
+    "" where they have none, lie under "models".
 
     Digests of the subjects it was trained on stay at home.
     """
@@ -29,6 +33,9 @@ def describe(plan: ExportPlan) -> dict[str, Any]:
         "test_time_flips": plan.request.test_time_flips,
         "models": [
             {
+                "name": info.name,
+                "version": info.version,
+                "checksum": info.checksum,
                 "network": info.network,
                 "network_arguments": dict(info.network_arguments),
                 "members": len(info.members),
@@ -66,13 +73,16 @@ def _card(plan: ExportPlan, differences: list[str]) -> str:
         if value is not None
     ]
     minimum = plan.mask.min_lesion_mm3
+    exported = f"{plan.request.name}, version {plan.version}"
     lines = [
-        f"# {plan.request.name}, version {plan.version}",
+        f"# {ensemble_name(plan.infos) or exported}",
         "",
         "White matter hyperintensities in FLAIR brain MRI. Research software, "
         "not a medical device: look at every mask before you use it.",
         "",
-        f"- model: {plan.identity} (networks: {networks})",
+        f"- exported as: {exported}",
+        f"- model: {plan.identity} (networks: {networks}, checksum "
+        f"{ensemble_checksum(plan.infos)})",
         f"- images: {', '.join(preprocess.channels)}, on one grid",
         f"- slices: axial, {preprocess.side} × {preprocess.side} pixels; "
         f"normalization {preprocess.normalization}, padding "

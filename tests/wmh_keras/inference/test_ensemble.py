@@ -12,6 +12,7 @@ from wmh_keras.inference.ensemble import (
     channels_of,
     common_settings,
     count_members,
+    ensemble_checksum,
     ensemble_identity,
     ensemble_name,
     model_identity,
@@ -50,12 +51,24 @@ def test_the_identity_names_every_model_and_the_flips():
     assert ensemble_identity([A], "all") == f"{model_identity(A)}+flips_all"
 
 
+def test_the_checksum_tells_settings_apart_too():
+    other = dataclasses.replace(A, threshold=0.3)
+    assert ensemble_identity([A]) == ensemble_identity([other])
+    assert ensemble_checksum([A]) == A.checksum[:12]
+    assert ensemble_checksum([A]) != ensemble_checksum([other])
+    both = f"{A.checksum[:12]}+{B.checksum[:12]}"
+    assert ensemble_checksum([A, B]) == both
+
+
 def test_what_people_call_the_models():
     named = dataclasses.replace(make_info("c"), name="wmh-robust-1")
     assert ensemble_name([A, B]) == ""
     assert ensemble_name([named]) == "wmh-robust-1"
     expected = f"{model_identity(A)}+wmh-robust-1"
     assert ensemble_name([A, named]) == expected
+    versioned = dataclasses.replace(named, version="1.0")
+    assert ensemble_name([versioned]) == "wmh-robust-1 1.0"
+    assert ensemble_name([A, versioned]) == f"{expected} 1.0"
     # A name decides nothing.
     renamed = dataclasses.replace(named, name="other", version="2")
     assert model_identity(renamed) == model_identity(named)

@@ -102,6 +102,47 @@ def test_an_inverted_image_is_told_of(flairs, expected):
     )
 
 
+@pytest.mark.parametrize("index", [0, 1, 3])
+def test_a_head_that_is_inverted_in_dark_air_is_told_of(
+    flairs, expected, index
+):
+    volume = flairs[index]
+    inside = find_coarse_head(volume).inside.transpose(2, 1, 0)
+    # Cells are whole voxels here: 1 or 2 of them along an axis.
+    for axis, length in enumerate(volume.shape):
+        inside = inside.repeat(length // inside.shape[axis], axis)
+    assert inside.shape == volume.shape
+    data = volume.data
+    turned = volume.with_data(np.where(inside, data.max() - data, data))
+    assert measure(volume)["inverted"] == 0
+    assert measure(turned)["inverted"] == 1
+    assert "the fluid within it is bright" in reasons(turned, expected)
+
+
+def test_sulci_tell_where_lesions_weigh_as_much_as_ventricles(flairs):
+    volume = flairs[1]  # without skull: 0 is the air
+    data = volume.data
+    x, y, z = (
+        np.abs(np.arange(n) - (n - 1) / 2) * mm
+        for n, mm in zip(volume.shape, volume.spacing_mm, strict=True)
+    )
+    near = (x < 40)[:, None, None] & (y < 38)[:, None] & (z < 25)
+    data = np.where(
+        near & (data > 60), data + 80 * (x > 20)[:, None, None], data
+    )
+    heavy = volume.with_data(data.astype(np.float32))
+    assert measure(heavy)["dark_share"] < 0.5
+    assert measure(heavy)["inverted"] == 0
+    turned = np.where(data > 0, data.max() - data, 0).astype(np.float32)
+    assert measure(volume.with_data(turned))["inverted"] == 1
+
+
+def test_fluid_is_dark_in_t1_and_bright_in_t2(make_gyral_head, sequences):
+    for name, is_bright in (("T1", 0), ("T2", 1), ("ADC", 1)):
+        values = measure(make_gyral_head(sequences[name], seed=9))
+        assert values["inverted"] == is_bright, name
+
+
 def test_a_head_without_any_contrast_is_told_of(flairs, expected):
     filled = find_coarse_head(flairs[0]).inside.astype(np.float32)
     mask = Volume(filled.transpose(2, 1, 0), flairs[0].affine)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+from data_prep.geometry import slice_geometry
 from data_prep.nifti import read_volume
 from data_prep.preprocess_config import PreprocessConfig
 from wmh_keras.plausibility.check import CONTRAST, COVERAGE, check_measures
+from wmh_keras.plausibility.coarse_head import find_coarse_head
 from wmh_keras.plausibility.scan_measures import measure_scan
 from wmh_keras.plausibility.training_range import range_of
 
@@ -62,6 +64,40 @@ def test_no_flair_of_other_scanners_is_warned_of(realdata_extra_dir, expected):
     assert len(paths) == 11
     for path in paths:
         assert not kinds(measure(path), expected), path.name
+
+
+def test_a_flair_that_is_inverted_is_warned_of(
+    realdata_dir, realdata_extra_dir, expected
+):
+    # Thick slices; the largest load of lesions; a head of other scanners.
+    paths = [
+        *realdata_dir.glob("sub-tabriz*/anat/*_FLAIR.nii.gz"),
+        *realdata_dir.glob("sub-mslessegP39/anat/*_FLAIR.nii.gz"),
+        *realdata_extra_dir.glob("unlabelled/sub-ljlong04/ses-1/anat/*.gz"),
+    ]
+    assert len(paths) == 12
+    for path in paths:
+        volume = read_volume(str(path))
+        data, inside = volume.data, inside_of(volume)
+        turned = data.max() - data
+        for inverted in (turned, np.where(inside, turned, data)):
+            found = measure_scan(volume.with_data(inverted), CONFIG)
+            assert found["inverted"] == 1, path.name
+            assert CONTRAST in kinds(found, expected), path.name
+
+
+def inside_of(volume):
+    """The head's cells, on the volume's own grid."""
+    inside = np.zeros(volume.shape, bool)
+    planes = slice_geometry(volume, side=1).to_planes(inside)  # a view
+    cells = find_coarse_head(volume).inside
+    places = [
+        np.minimum(np.arange(n) // (n // count), count - 1)
+        for n, count in zip(planes.shape, cells.shape, strict=True)
+    ]
+    planes[...] = cells[np.ix_(*places)]
+    assert inside.any()
+    return inside
 
 
 @pytest.mark.parametrize("thickness", [1, 6])

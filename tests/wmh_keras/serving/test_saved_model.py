@@ -98,6 +98,7 @@ def test_model_card_and_facts(exports):
     assert facts["preprocess"]["normalization"] == "zscore"
     assert "0123456789abcdef" not in json.dumps(facts)
     card = (assets / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith("# wmh, version 1\n")  # a model without a name
     assert "smallest lesion: 3 mm³. **Small lesions are not removed" in card
     assert "val_dice: 0.625" in card
     assert "not a medical device" in card
