@@ -50,6 +50,7 @@ class RunInfo:
       dicom_seg: whether masks of DICOM series are written as DICOM too.
       expectations: what the models' training scans were like; where it is
         empty, no scan is compared with them.
+      channels: roles of the images that the networks take.
     """
 
     settings: Settings
