@@ -45,12 +45,16 @@ class BrainRegion:
       is_stripped: whether there is nothing but brain in the volume.
       volume_ml: of the region.
       touches_edge: whether it reaches the edge of an axial slice.
+      centre: of the peak of its tissue, see `intensity.centre_and_spread`.
+      spread: of the same.
     """
 
     inside: np.ndarray
     is_stripped: bool
     volume_ml: float
     touches_edge: bool
+    centre: float
+    spread: float
 
 
 def find_brain(flair: Volume) -> BrainRegion:
@@ -75,7 +79,7 @@ def find_brain(flair: Volume) -> BrainRegion:
     geometry = slice_geometry(flair, 1)
     planes = geometry.to_planes(flair.data)
     pixel_mm = geometry.spacing_mm[1::-1]  # (h, w)
-    centre, _ = centre_and_spread(flair.data, _SCALING)
+    centre, spread = centre_and_spread(flair.data, _SCALING)
     low, high = centre * np.array(_TISSUE_SHARES)
     sigma = 0, *(_SMOOTHING_MM / np.array(pixel_mm))
     eroded_mm = max(_EROSION_MM, *pixel_mm)  # one pixel at least
@@ -117,26 +121,25 @@ def find_brain(flair: Volume) -> BrainRegion:
         is_stripped=is_stripped,
         volume_ml=float(np.count_nonzero(inside) * flair.voxel_mm3 / 1000),
         touches_edge=bool(inside[:, edge].any()),
+        centre=centre,
+        spread=spread,
     )
 
 
-def partial_labels(flair: Volume, brain: np.ndarray) -> np.ndarray:
+def partial_labels(flair: Volume, brain: BrainRegion) -> np.ndarray:
     """Labels a volume by where a lesion might be; never says lesion.
 
     Args:
       flair: the image.
-      brain: (x, y, z) bool, where its brain is.
+      brain: what `find_brain` found in it.
 
     Returns:
-      uint8 of the same shape: `IGNORED` where the brain is bright, and one
-      voxel around it within the brain; 0 elsewhere.
-
-    Raises:
-      VolumeError: the intensities have no centre and spread.
+      uint8 (x, y, z): `IGNORED` where the brain is bright, and one voxel around
+      it within the brain; 0 elsewhere.
     """
-    centre, spread = centre_and_spread(flair.data, _SCALING)
-    bright = brain & (flair.data > centre + BRIGHT * spread)
-    grown = scipy.ndimage.binary_dilation(bright) & brain
+    limit = brain.centre + BRIGHT * brain.spread
+    bright = brain.inside & (flair.data > limit)
+    grown = scipy.ndimage.binary_dilation(bright) & brain.inside
     return np.where(grown, np.uint8(IGNORED), np.uint8(0))
 
 

@@ -180,7 +180,7 @@ def _make_mask(
     try:
         flair = read_volume(case.flair)
         brain = find_brain(flair)
-        labels = partial_labels(flair, brain.inside)
+        labels = partial_labels(flair, brain)
     except VolumeError as error:
         path.unlink(missing_ok=True)
         print(f"{case.volume_id}: no mask: {error}")

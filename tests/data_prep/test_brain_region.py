@@ -79,7 +79,7 @@ def test_the_brain_is_found_to_two_pixels_and_its_ventricles_belong_to_it(head):
 
 
 def test_the_lesion_is_ignored_and_scalp_and_dark_tissue_are_not(head):
-    labels = partial_labels(head, find_brain(head).inside)
+    labels = partial_labels(head, find_brain(head))
     assert labels.dtype == np.uint8
     assert set(np.unique(labels)) == {0, 2}
     assert (labels[LESION] == 2).all()
@@ -101,10 +101,10 @@ def test_the_orientation_of_the_file_changes_nothing(head, orientation):
     other = turned(head, orientation)
     assert other.orientation == orientation
     expected = turned(
-        head.with_data(partial_labels(head, find_brain(head).inside)),
+        head.with_data(partial_labels(head, find_brain(head))),
         orientation,
     )
-    labels = partial_labels(other, find_brain(other).inside)
+    labels = partial_labels(other, find_brain(other))
     np.testing.assert_array_equal(labels, expected.data)
 
 
@@ -127,7 +127,7 @@ def test_without_a_scalp_all_that_is_there_is_brain():
     brain = find_brain(stripped)
     assert brain.is_stripped
     np.testing.assert_array_equal(brain.inside, BRAIN)
-    labels = partial_labels(stripped, brain.inside)
+    labels = partial_labels(stripped, brain)
     assert (labels[LESION] == 2).all()
     assert not labels[~BRAIN].any()
 
