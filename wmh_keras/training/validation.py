@@ -16,6 +16,7 @@ from data_prep.preprocess import (
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.inference.segmenter import Segmenter
 from wmh_keras.metrics import pixel
+from wmh_keras.metrics.labels import OTHER_PATHOLOGY
 from wmh_keras.process_group import ProcessGroup
 
 # The paper compares models at this threshold, whatever a model stores.
@@ -23,7 +24,6 @@ THRESHOLD = 0.5
 # Prepared volumes kept from one validation to the next, where they fit.
 CACHE_BYTES = 512 << 20
 _SMALLEST_PROBABILITY = 1e-7
-_OTHER_PATHOLOGY = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,7 @@ def cross_entropy(
     Returns:
       (sum, number of voxels).
     """
-    counted = reference != _OTHER_PATHOLOGY
+    counted = reference != OTHER_PATHOLOGY
     of_reference = np.where(reference == 1, probability, 1 - probability)
     of_reference = np.maximum(of_reference, _SMALLEST_PROBABILITY)
     losses = -np.log(of_reference[counted], dtype=np.float64)
