@@ -150,6 +150,8 @@ def check_unchanged(
 def _arguments(network: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     # A model of an earlier version may not name arguments that came later.
     complete = {**default_arguments(network), **arguments}
+    # Convolutions have the same weights for whole slices and for patches.
+    complete.pop("side", None)
     return {name: _plain(complete[name]) for name in sorted(complete)}
 
 

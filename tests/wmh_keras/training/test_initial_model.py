@@ -163,7 +163,6 @@ def test_random_weights_do_not_become_others_on_the_way(
     [
         ({"filters": (8,)}, r"filters: the model's is \[4\], .* \[8\]"),
         ({"network": "u_resnet"}, "network: the model's is 'unet'"),
-        ({"patch_size": (16, 16)}, "side: the model's is 32, .* None"),
     ],
 )
 def test_another_network_is_refused(
@@ -174,6 +173,27 @@ def test_another_network_is_refused(
     )
     with pytest.raises(UserError, match=words):
         loop.train(config)
+
+
+def test_a_model_of_whole_slices_goes_on_with_patches_and_back(
+    first, small_data_dir, tmp_path
+):
+    """At a learning rate of 0 the weights stay those that it started from."""
+    patches = tmp_path / "patches"
+    frozen = {"learning_rate": 1e-30, "init_model": str(first)}
+    loop.train(
+        make_config(small_data_dir, patches, patch_size=(16, 16), **frozen)
+    )
+    slices = tmp_path / "slices"
+    frozen["init_model"] = str(patches)
+    loop.train(make_config(small_data_dir, slices, **frozen))
+    kernels = []
+    for run in (first, patches, slices):
+        info = artifacts.read_model_info(run / artifacts.MODEL_FOLDER)
+        (model,) = artifacts.load_models(info)
+        kernels.append(model.get_layer(index=1).get_weights()[0])
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
+    np.testing.assert_allclose(kernels[2], kernels[0], atol=1e-6)
 
 
 def test_another_preprocessing_is_refused_with_what_differs(
