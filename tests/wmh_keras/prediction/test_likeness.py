@@ -79,8 +79,19 @@ def test_each_kind_has_its_sentence_and_the_verdict_names_them(
     ]
 
 
-def test_no_lesion_is_no_reason_to_warn(phantoms, expectation):
+def test_nothing_found_is_warned_of_where_all_references_have_lesions(
+    phantoms, expectation
+):
     found = compare_with_training(phantoms[3][0], 0.0, 0, [expectation])
+    assert found.verdict == "lesions"
+    (warning,) = found.warnings
+    assert "only 0 ml of lesions were predicted" in warning
+    ranges = dict(expectation.seen.ranges)
+    ranges["lesion_ml"] = (0.0, 23.6)
+    healthy = dataclasses.replace(
+        expectation, seen=dataclasses.replace(expectation.seen, ranges=ranges)
+    )
+    found = compare_with_training(phantoms[3][0], 0.0, 0, [healthy])
     assert found.verdict == "no"
 
 
