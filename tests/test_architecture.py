@@ -282,7 +282,7 @@ def test_every_module_imports_in_one_process():
 
 
 @pytest.mark.parametrize("module", sorted(BINARIES))
-def test_importing_a_program_imports_no_framework(module):
+def test_importing_a_program_imports_no_framework(module, run_python):
     # The programs of data_prep start with reading images.
     heavy = FRAMEWORKS | (SLOW if module.startswith("wmh_keras.") else set())
     if module.startswith("tfds_wmh."):
@@ -292,14 +292,7 @@ def test_importing_a_program_imports_no_framework(module):
         f"heavy = {heavy!r} & set(sys.modules)\n"
         "sys.exit(f'imports {heavy}' if heavy else 0)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    run_python(code)
 
 
 @pytest.mark.parametrize("module", sorted(BINARIES))

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 from nibabel.nifti1 import Nifti1Extension
 
@@ -8,7 +5,7 @@ from data_prep.nibabel_runtime import nib
 from data_prep.nifti import read_volume
 
 
-def test_pydicom_stays_away_until_it_is_wanted(repository):
+def test_pydicom_stays_away_until_it_is_wanted(run_python):
     code = (
         "import sys\n"
         "import data_prep.nifti\n"
@@ -16,14 +13,7 @@ def test_pydicom_stays_away_until_it_is_wanted(repository):
         "import pydicom\n"
         "print(pydicom.Dataset.__name__)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["False", "Dataset"]
+    assert run_python(code).split() == ["False", "Dataset"]
 
 
 def test_an_image_that_carries_a_dicom_header_is_read(tmp_path):

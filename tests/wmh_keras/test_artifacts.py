@@ -1,8 +1,6 @@
 import dataclasses
 import hashlib
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -332,7 +330,7 @@ def test_an_unknown_network_is_refused_by_name(folder):
         artifacts.load_models(info)
 
 
-def test_reading_what_a_model_is_imports_no_framework(folder, repository):
+def test_reading_what_a_model_is_imports_no_framework(folder, run_python):
     code = (
         "import sys\n"
         "from wmh_keras import artifacts\n"
@@ -340,11 +338,4 @@ def test_reading_what_a_model_is_imports_no_framework(folder, repository):
         "heavy = {'keras', 'jax', 'tensorflow'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    run_python(code)

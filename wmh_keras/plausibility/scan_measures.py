@@ -80,11 +80,8 @@ def measure_lesions(
       head_ml: of `measure_scan`.
 
     Returns:
-      lesion_ml, lesion_percent (of the head) and lesions; empty where there
-      is no lesion, which is no load.
+      lesion_ml, lesion_percent (of the head) and lesions.
     """
-    if not num_lesions:
-        return {}
     return {
         "lesion_ml": round(lesion_ml, _DIGITS),
         "lesion_percent": round(100 * lesion_ml / max(head_ml, 1e-3), _DIGITS),
@@ -102,19 +99,19 @@ def measure_labelled(
       preprocess: how the FLAIR is prepared.
 
     Yields:
-      All measures of a scan and of its reference.
+      All measures of a scan and of its reference; of the scan alone where
+      the reference has no lesion, so that a range is of those that have some.
     """
     for image, mask in scans:
         measures = measure_scan(image, preprocess)
         lesions = find_components(mask.data == WMH)
-        yield {
-            **measures,
-            **measure_lesions(
+        if lesions.count:
+            measures |= measure_lesions(
                 volume_ml(mask.data, mask.voxel_mm3),
                 lesions.count,
                 measures[HEAD_ML],
-            ),
-        }
+            )
+        yield measures
 
 
 def _measure_grid(geometry: SliceGeometry) -> dict[str, float]:

@@ -1,7 +1,5 @@
 import dataclasses
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -243,7 +241,7 @@ def test_a_layer_that_is_not_written_is_named():
         OpenVinoApi({}).layers.Conv2D(1, 3, dilation_rate=2, name="a")
 
 
-def test_openvino_does_not_call_home(repository):
+def test_openvino_does_not_call_home(run_python):
     """Nor may it import what would."""
     code = (
         "import socket, sys\n"
@@ -254,14 +252,7 @@ def test_openvino_does_not_call_home(repository):
         "loaded = [n for n in sys.modules if n.startswith('openvino_tele')]\n"
         "print([name for name in loaded if sys.modules[name]])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
+    assert run_python(code) == "[]\n"
 
 
 def test_an_image_is_the_sum_of_two_that_bf16_can_hold():

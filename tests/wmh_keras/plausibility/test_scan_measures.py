@@ -96,7 +96,13 @@ def test_the_load_of_lesions():
         "lesion_percent": 2.0,
         "lesions": 7.0,
     }
-    assert measure_lesions(0.0, 0, 1200.0) == {}
+    assert set(measure_lesions(0.0, 0, 1200.0).values()) == {0.0}
+
+
+def test_a_reference_without_a_lesion_is_no_load(head):
+    empty = Volume(np.zeros(head.shape, np.uint8), head.affine)
+    (found,) = measure_labelled([(head, empty)], CONFIG)
+    assert found == measure_scan(head, CONFIG)
 
 
 def test_references_are_measured_by_label_1_alone(head):

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -169,16 +166,9 @@ for one, four in zip(expected, received, strict=True):
 """
 
 
-def test_several_devices_change_their_share_each(repository, monkeypatch):
+def test_several_devices_change_their_share_each(run_python, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
     # Its text is read: it has to be compiled, and not to come from a cache.
     monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "false")
-    result = subprocess.run(
-        [sys.executable, "-c", _SHARDED],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    run_python(_SHARDED)

@@ -178,7 +178,7 @@ def test_another_network_is_refused(
 def test_a_model_of_whole_slices_goes_on_with_patches_and_back(
     first, small_data_dir, tmp_path
 ):
-    """At a learning rate of 0 the weights stay those that it started from."""
+    """The learning rate is too small to change the weights."""
     patches = tmp_path / "patches"
     frozen = {"learning_rate": 1e-30, "init_model": str(first)}
     loop.train(
