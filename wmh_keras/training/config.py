@@ -7,6 +7,7 @@ from typing import Any
 from wmh_keras.distribution import BACKENDS
 from wmh_keras.training.config_checks import check_together
 from wmh_keras.training.flag_fields import check_field, flag, format_value
+from wmh_keras.training.volume_order import EVENLY
 
 DTYPES = ("float32", "mixed_bfloat16")
 OTHER_PATHOLOGY = ("ignore", "background")
@@ -70,6 +71,13 @@ class TrainingConfig:
         "Train on patches: height,width such as 64,64, or for unet3d "
         "depth,height,width such as 16,128,128. By default whole slices.",
         lowest=1,
+    )
+    sample_evenly: str = flag(
+        "volumes",
+        "What gives equally many patches: volumes, however many slices each "
+        "has; or sites, and the volumes of each, those without a site being "
+        "one site together.",
+        choices=EVENLY,
     )
     lesion_patches: float = flag(
         0.33,

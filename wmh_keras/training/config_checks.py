@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What says how patches are drawn, and means nothing for whole slices.
 _FOR_PATCHES = (
+    "sample_evenly",
     "lesion_patches",
     "patch_shift",
     "thick_slices",

@@ -1,13 +1,14 @@
 """The stream of batches of patches: a pure function of seed and step.
 
-Patches are numbered from the first step of a training on. Patch n is cut from
-the volume at place n % V of the permutation of the V volumes that belongs to
-(seed, n // V); where it lies is drawn from (seed, n). So every volume gives as
-many patches as any other, however many slices it has, and a training that goes
-on sees exactly the patches that it would have seen.
+Patches are numbered from the first step of a training on. Which volume patch n
+is cut from depends on (seed, n), see `volume_order`, and so does where it lies.
+So every volume, or every site, gives as many patches as any other, however many
+slices it has, and a training that goes on sees exactly the patches that it
+would have seen.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +27,10 @@ from wmh_keras.training.device_augmentation import (
 )
 from wmh_keras.training.patch_changes import AS_STORED, PatchChanges
 from wmh_keras.training.patch_store import PatchStore
+from wmh_keras.training.volume_order import group_volumes, volume_of
 
-# Apart from each other, and from those of `patch_changes`: draws of the order
-# and of the places.
-_ORDER, _PLACE = 0, 1
+# Apart from the draws of `volume_order` and `patch_changes`.
+_PLACE = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,7 @@ class PatchStream:
       share: The part of a batch that is made here; by default all of it.
       augment_on: "host" changes the batches; "device", for 2-D patches,
         leaves that to `device_augmentation` and adds the changes to each.
+      evenly: What gives equally many patches, "volumes" or "sites".
     """
 
     store: PatchStore
@@ -66,6 +68,11 @@ class PatchStream:
     changes: PatchChanges = AS_STORED
     share: BatchShare | None = None
     augment_on: str = "host"
+    evenly: str = "volumes"
+
+    @functools.cached_property
+    def _groups(self) -> tuple[tuple[int, ...], ...]:
+        return group_volumes(self.records, self.evenly)
 
     @property
     def _share(self) -> BatchShare:
@@ -120,9 +127,7 @@ class PatchStream:
           The place of the volume in the store, and the patch's first voxel,
           which may lie outside the volume.
         """
-        cycle, turn = divmod(number, len(self.store.places))
-        order = np.random.default_rng((self.seed, _ORDER, cycle))
-        volume = int(order.permutation(len(self.store.places))[turn])
+        volume = volume_of(self._groups, self.seed, number)
         stored = self.store.places[volume]
         draw = np.random.default_rng((self.seed, _PLACE, number))
         around_lesion = draw.random() < self.lesion_patches

@@ -96,6 +96,7 @@ def training_stream(
         ),
         share=share,
         augment_on=config.augment_on,
+        evenly=config.sample_evenly,
     )
 
 

@@ -13,6 +13,7 @@ from data_prep.files import write_csv
 from data_prep.nifti_writing import write_image, write_mask
 from data_prep.phantom import PhantomConfig, make_phantom
 from wmh_keras.datasets import open_prepared_data
+from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import patch_changes, patch_stream
 from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.config import TrainingConfig
@@ -491,3 +492,24 @@ def test_3d_patches_are_never_painted(make_stream):
         make_stream((4, 8, 8), changes=PatchChanges(painted_lesions=1.0)), 0, 2
     )
     np.testing.assert_array_equal(plain[1][0], painted[1][0])
+
+
+def test_a_training_can_take_as_many_patches_of_every_site(
+    small_data, tmp_path
+):
+    records = small_data.select("train")
+    config = TrainingConfig(
+        workdir=str(tmp_path), patch_size=(8, 8), sample_evenly="sites"
+    )
+    stream = training_stream(small_data, records, config, "key", ProcessGroup())
+    stream = dataclasses.replace(
+        stream,
+        records=[
+            dataclasses.replace(record, site="few" if place == 0 else "many")
+            for place, record in enumerate(records)
+        ],
+    )
+    volumes = collections.Counter(
+        stream.place(number)[0] for number in range(40)
+    )
+    assert volumes == {0: 20, 1: 10, 2: 10}
