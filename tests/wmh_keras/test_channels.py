@@ -70,11 +70,12 @@ def test_what_lacks_its_t1_fails_and_the_rest_goes_on(
     assert len(rows) == 3
     assert rows["b/FLAIR.nii.gz"]["status"] == "failed"
     error = rows["b/FLAIR.nii.gz"]["error"]
-    assert error.startswith(f"{source / 'b/FLAIR.nii.gz'}: the model needs")
+    assert error.startswith("b/FLAIR.nii.gz: the model needs")
     assert "t1: found no image" in error
     error = rows["c/FLAIR.nii.gz"]["error"]
-    assert str(source / "c/FLAIR.nii.gz") in error
-    assert f"{source / 'c/T1.nii.gz'}: t1 on another grid" in error
+    assert error.startswith("c/FLAIR.nii.gz: ")
+    assert "c/T1.nii.gz: t1 on another grid" in error
+    assert str(source) not in (out / "volumes.csv").read_text()
     assert not (out / "b/FLAIR_mask.nii.gz").exists()
     record = json.loads((out / "a/FLAIR_prediction.json").read_text())
     t1 = source / "a/T1.nii.gz"
@@ -122,7 +123,7 @@ def test_the_flair_is_not_taken_for_its_own_t1(
     shutil.copy(flair, copy)
     out, flag = tmp_path / "out", f"--image=t1={copy}"
     assert run_predict(flair, out, t1_model_dir, flag) == 1
-    message = f"{copy}: t1 has the same voxels as the FLAIR"
+    message = "copy.nii.gz: t1 has the same voxels as the FLAIR"
     assert message in capsys.readouterr().out
     assert not list(out.glob("*_mask.nii.gz"))
 

@@ -202,6 +202,10 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(
     assert page.count("<article") == 4
     assert "broken&lt;i&gt;_FLAIR" in page
     assert "<i>" not in page
+    # What is handed on does not tell where the scans lay.
+    for path in out.rglob("*.*"):
+        if path.suffix in (".html", ".csv", ".json"):
+            assert str(source) not in path.read_text(encoding="utf-8")
     assert not re.search(r"(?:https?:)?//[a-z]", page)
 
     # Repaired, the same command does what is left and nothing else.

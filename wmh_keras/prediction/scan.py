@@ -244,6 +244,7 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
         message = "not enough memory for this volume"
     if job.case.flair not in message:
         message = f"{job.case.flair}: {message}"
+    message = _without_root(message, job.case)
     record = Record(
         status=records.FAILED,
         input_sha256="",
@@ -253,6 +254,17 @@ def fail_scan(job: Job, run: RunInfo, error: BaseException) -> Record:
     )
     records.write_record(record)
     return record
+
+
+def _without_root(message: str, case: Case) -> str:
+    """Shortens paths to those below the input folder, as the tables give them.
+
+    Tables and pages are handed on, and folders may bear patients' names.
+    """
+    root = case.flair.removesuffix(case.relative_path)
+    if root == case.flair or not root.strip("/"):
+        return message
+    return message.replace(root, "")
 
 
 def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
