@@ -22,7 +22,14 @@ from absl import flags
 
 from data_prep.errors import UsageError
 from data_prep.program import EXIT_FAILED, EXIT_OK, require, run_program
-from tfds_wmh.sharing import merging, messages, packing, share_flags, verifying
+from tfds_wmh.sharing import (
+    checksums,
+    merging,
+    messages,
+    packing,
+    share_flags,
+    verifying,
+)
 from wmh_keras import distribution
 
 
@@ -30,8 +37,7 @@ def pack(flag_values: flags.FlagValues) -> int:
     """Checks a prepared data set, and packs it if nothing is wrong."""
     request = share_flags.pack_request_from(flag_values)
     if packing.is_packed(request):
-        print(f"{request.output}: holds this very pack; nothing to do.")
-        return EXIT_OK
+        return _check_finished(request.output, "pack")
     distribution.import_tensorflow()
     inspection = packing.inspect(request)
     print(messages.format_inspection(request, inspection))
@@ -61,8 +67,7 @@ def merge(flag_values: flags.FlagValues) -> int:
     request = share_flags.merge_request_from(flag_values)
     packs = merging.open_packs(request)
     if merging.is_merged(request, packs):
-        print(f"{request.output}: holds this very data set; nothing to do.")
-        return EXIT_OK
+        return _check_finished(request.output, "data set")
     distribution.import_tensorflow()
     if problems := merging.verify_packs(packs):
         print(messages.format_problems(problems))
@@ -70,6 +75,19 @@ def merge(flag_values: flags.FlagValues) -> int:
         return EXIT_FAILED
     merging.write_merged(request, packs)
     print(messages.format_written(request.output))
+    return EXIT_OK
+
+
+def _check_finished(output: Path, what: str) -> int:
+    """Says that there is nothing to do, unless a file changed since then."""
+    if problems := checksums.check_sums(output, checksums.read_sums(output)):
+        print(messages.format_problems(problems))
+        print(
+            f"{output}: is not as it was written; remove it, and the same "
+            "command writes it again."
+        )
+        return EXIT_FAILED
+    print(f"{output}: holds this very {what}; nothing to do.")
     return EXIT_OK
 
 

@@ -158,6 +158,19 @@ def test_packing_twice_does_nothing_more(packs, prepared, run_share, capsys):
     assert after == before
 
 
+def test_a_pack_that_changed_is_not_called_done(
+    packs, prepared, run_share, capsys, tmp_path
+):
+    damaged = tmp_path / "pack"
+    shutil.copytree(packs["north"], damaged)
+    (damaged / "README.md").write_text("other")
+    flags = {"data_dir": prepared["north"], "output": damaged}
+    assert run_share("pack", **flags) == 1
+    shown = capsys.readouterr().out
+    assert "README.md: its bytes are not those that were packed" in shown
+    assert f"{damaged}: is not as it was written; remove it" in shown
+
+
 def test_slices_alone(prepared, run_share, tmp_path, capsys):
     output = tmp_path / "pack"
     flags = {"data_dir": prepared["north"], "include": "slices"}
