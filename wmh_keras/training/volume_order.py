@@ -1,10 +1,12 @@
 """Which volume each patch of a training is cut from."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wmh_keras.datasets import VolumeRecord
+if TYPE_CHECKING:
+    from wmh_keras.datasets import VolumeRecord
 
 # What gives equally many patches.
 EVENLY = ("volumes", "sites")
@@ -13,7 +15,7 @@ _ORDER, _WITHIN_SITE = 0, 9
 
 
 def group_volumes(
-    records: Sequence[VolumeRecord], evenly: str
+    records: "Sequence[VolumeRecord]", evenly: str
 ) -> tuple[tuple[int, ...], ...]:
     """Groups volumes so that each group shall give as many patches.
 
