@@ -75,7 +75,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a quick look")
-    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--members", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write_inputs", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
