@@ -71,7 +71,7 @@ def read_sums(folder: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: cannot be read, so nothing can be checked; copy the "
-            "pack again"
+            "pack again, or make it anew"
         ) from error
     sums = {}
     for number, line in enumerate(lines, 1):

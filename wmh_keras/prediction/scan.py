@@ -1,6 +1,7 @@
 """One scan: read, segment, write everything, then say that it is done."""
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -264,7 +265,8 @@ def _without_root(message: str, case: Case) -> str:
     root = case.flair.removesuffix(case.relative_path)
     if root == case.flair or not root.strip("/"):
         return message
-    return message.replace(root, "")
+    # Only where a path begins: "in/" also ends "main/", say.
+    return re.sub(rf"(?<![\w/.-]){re.escape(root)}", "", message)
 
 
 def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:

@@ -39,7 +39,7 @@ class PatchStream:
 
     Attributes:
       store: The volumes.
-      records: Of the same volumes.
+      records: Of the same volumes, in any order.
       patch_size: (h, w), or (d, h, w) for 3-D patches.
       global_batch_size: Patches a batch, over all devices.
       seed: Of the order, the places and the augmentation.
@@ -72,7 +72,9 @@ class PatchStream:
 
     @functools.cached_property
     def _groups(self) -> tuple[tuple[int, ...], ...]:
-        return group_volumes(self.records, self.evenly)
+        records = {record.volume_id: record for record in self.records}
+        stored = [records[place.volume_id] for place in self.store.places]
+        return group_volumes(stored, self.evenly)
 
     @property
     def _share(self) -> BatchShare:

@@ -507,7 +507,7 @@ def test_a_training_can_take_as_many_patches_of_every_site(
         records=[
             dataclasses.replace(record, site="few" if place == 0 else "many")
             for place, record in enumerate(records)
-        ],
+        ][::-1],
     )
     volumes = collections.Counter(
         stream.place(number)[0] for number in range(40)
