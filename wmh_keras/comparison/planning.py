@@ -30,6 +30,7 @@ from wmh_keras.comparison.steps import (
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.subjects import (
     check_lesions,
     choose_records,
@@ -105,9 +106,10 @@ def _plan_training(
     config = training_config(step)
     try:
         training, validation = _records(data, config, fold)
+        masks = find_lesion_masks(config.lesion_masks)
     except UserError as error:
         raise UserError(f"recipe {recipe.name}: {error}") from error
-    fingerprint = data_fingerprint(data, training, validation)
+    fingerprint = data_fingerprint(data, training, validation, masks)
     return Training(step, config, fingerprint, fold)
 
 

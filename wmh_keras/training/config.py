@@ -126,6 +126,15 @@ class TrainingConfig:
         highest=1,
     )
 
+    lesion_masks: str = flag(
+        "",
+        "--painted_lesions: a folder of masks of other people's lesions "
+        "(NIfTI), without their images. Into volumes that lie on the grid of "
+        "the masks, as after registration to MNI, most lesions are painted "
+        "by them: in real shapes and places. Not of people who shall test "
+        "the model.",
+    )
+
     epochs: int = flag(200, "Epochs at most.", lowest=1)
     steps_per_epoch: int = flag(
         0,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 # May differ when a training goes on: how far to go, and where the files lie
-# (the fingerprint of the data tells whether they are the same, and the
+# (the fingerprint of the data tells whether they are the same, lesion masks
+# among them, and the
 # checksum of the weights whether an initial model is).
 CHANGEABLE = (
     "data_dir",
@@ -11,6 +12,7 @@ CHANGEABLE = (
     "train_subjects",
     "validation_subjects",
     "init_model",
+    "lesion_masks",
     "epochs",
 )
 

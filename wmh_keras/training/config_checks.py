@@ -20,6 +20,7 @@ _FOR_PATCHES = (
     "thick_label_share",
     "synthetic_head",
     "painted_lesions",
+    "lesion_masks",
 )
 # Augmentations that are there for 2-D slices and patches, on the host.
 _APPEARANCE = ("gamma", "bias_field", "blur_px", "motion_ghosts")
@@ -83,6 +84,11 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
         raise UsageError(
             "--painted_lesions: expected 0 for 3-D patches, received "
             f"{config.painted_lesions}; lesions are painted into 2-D ones only"
+        )
+    if config.lesion_masks and not config.painted_lesions:
+        raise UsageError(
+            "--lesion_masks: expected only with --painted_lesions, which "
+            "says how many patches are painted"
         )
     if config.sharpening and not config.blur_px:
         raise UsageError(

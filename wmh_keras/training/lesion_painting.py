@@ -118,13 +118,27 @@ def paint_lesions(
         change = weight * contrast * grid.texture(_TEXTURE, draw)
         image[:, *grid.window, 0] += change.astype(np.float32)
         there = mask[:, *grid.window]
-        is_clear = contrast >= max(
-            _FAINTEST_LABELLED * levels.lesion_contrast,
-            _FEWEST_SPREADS * levels.spread,
-        )
-        label = WMH if is_clear else OTHER_PATHOLOGY
+        label = new_labels(np.array(contrast), levels)
         there[(weight >= 0.5) & (there == 0)] = label
     return image, mask
+
+
+def new_labels(contrast: np.ndarray, levels: TissueLevels) -> np.ndarray:
+    """Labels what is painted: 1, or 2 where people would not mark it.
+
+    Args:
+      contrast: What was added to the intensity, of any shape.
+      levels: Of the volume.
+
+    Returns:
+      uint8 of the same shape.
+    """
+    faintest = max(
+        _FAINTEST_LABELLED * levels.lesion_contrast,
+        _FEWEST_SPREADS * levels.spread,
+    )
+    labels = np.where(contrast >= faintest, WMH, OTHER_PATHOLOGY)
+    return labels.astype(np.uint8)
 
 
 def _draw_lesion(

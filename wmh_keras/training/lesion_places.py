@@ -10,7 +10,7 @@ _FINE, _COARSE = 2, 4
 # From the edge of the brain, to white matter and to a ventricle.
 _RIM_MM, _VENTRICLE_RIM_MM = 8.0, 24.0
 # From lesions, and from a ventricle.
-_FREE_MM, _BESIDE_MM = 4.0, 3.0
+FREE_MM, _BESIDE_MM = 4.0, 3.0
 _LEAST_BRAIN_MM2, _LEAST_VENTRICLE_MM2 = 1500.0, 60.0
 # Below the top of a head or brain: the lateral ventricles, not the cisterns
 # beneath them, and all white matter above the lower brainstem.
@@ -79,7 +79,7 @@ def find_places(
     near = np.zeros_like(deep)
     if labelled.any():
         near = _halve(labelled.astype(np.float32)) > 0
-        near = _dilate(near, _FREE_MM / fine_mm)
+        near = _dilate(near, FREE_MM / fine_mm)
     mean = ndimage.uniform_filter(fine, 3)
     variance = ndimage.uniform_filter(fine**2, 3) - mean**2
     low, high = _WHITE_MATTER
@@ -100,17 +100,29 @@ def find_places(
     beside = _dilate(fluid, _BESIDE_MM / fine_mm)
     beside &= ndimage.binary_opening(white)
     free = _enlarge(deep & ~near, plane.shape).astype(np.float32)
-    # From fluid to the darkest white matter.
-    smooth = ndimage.uniform_filter(levels, 3)
-    tissue = np.clip((smooth - _CSF) / (low - _CSF), 0, 1)
     return LesionPlaces(
         white_matter=np.argwhere(even) * _FINE,
         white_matter_mm2=area,
         beside_ventricle=np.argwhere(beside) * _FINE,
         ventricle=_enlarge(fluid, plane.shape) & (levels < _CSF),
-        tissue=tissue.astype(np.float32),
+        tissue=tissue_share(levels),
         free=ndimage.uniform_filter(free, 5),
     )
+
+
+def tissue_share(levels: np.ndarray) -> np.ndarray:
+    """Tells how much of a lesion shows: all in tissue, nothing in fluid.
+
+    Args:
+      levels: (h, w) intensities in spreads above the median.
+
+    Returns:
+      (h, w) float32, from 0 in fluid to 1 from the darkest white matter on.
+    """
+    darkest = _WHITE_MATTER[0]
+    smooth = ndimage.uniform_filter(levels, 3)
+    share = np.clip((smooth - _CSF) / (darkest - _CSF), 0, 1)
+    return share.astype(np.float32)
 
 
 def _find_brain(coarse: np.ndarray, coarse_mm: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.device_augmentation import augment_in_step
 from wmh_keras.training.device_idle import DeviceIdle, UnreadLogs
+from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
@@ -83,7 +84,8 @@ def train(
     distribution.check_batch_size(config.global_batch_size, devices.count)
     workdir = Path(config.workdir)
     with locked(workdir) if group.is_first else contextlib.nullcontext():
-        fingerprint = data_fingerprint(data, training, validation)
+        masks = find_lesion_masks(config.lesion_masks)
+        fingerprint = data_fingerprint(data, training, validation, masks)
         checkpoint = open_workdir_together(
             config,
             fingerprint,
@@ -100,7 +102,9 @@ def train(
             earlier = initial_model.read_initial_model(config, info)
             initial_model.take_over_weights(model, earlier)
             info = initial_model.with_origin(info, earlier)
-        stream = training_stream(data, training, config, fingerprint, group)
+        stream = training_stream(
+            data, training, config, fingerprint, group, masks
+        )
         run = _Run(config, group, data, stream, fingerprint, info, checkpoint)
         description = assembly.describe(
             model, data, devices, stream, validation

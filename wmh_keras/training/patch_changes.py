@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wmh_keras.training.lesion_painting import paint_lesions
+from wmh_keras.training.mask_painting import cut_lesions, paint_masks
 from wmh_keras.training.patch_preparation import StoredPlace
 from wmh_keras.training.patch_store import PatchStore
 from wmh_keras.training.synthetic_head import add_head
@@ -18,6 +19,8 @@ from wmh_keras.training.thick_slices import ThickSlices, thicken
 
 # Apart from each other, and from 0 and 1, which place the patches.
 _THICKNESS, _HEAD, _PAINTING = 2, 3, 4
+# Of the painted patches of volumes that lie on the grid of lesion masks.
+_BY_MASKS = 0.6
 _NONE_THICK = ThickSlices()
 
 
@@ -29,7 +32,8 @@ class PatchChanges:
       thick_slices: Which patches are cut from several slices at once.
       synthetic_head: Share of the patches of skull-stripped volumes that get
         an artificial head.
-      painted_lesions: Share of the patches that lesions are painted into.
+      painted_lesions: Share of the patches that lesions are painted into,
+        many of them as the store's lesion masks say.
     """
 
     thick_slices: ThickSlices = _NONE_THICK
@@ -69,7 +73,7 @@ class PatchChanges:
             z = z - int(draw.integers(count))
             z = min(max(z, 0), stored.num_slices - count)
         image, mask = store.read(volume, (z, *rest), (count, *shape[1:]))
-        image, mask = self._paint(image, mask, stored, z, key)
+        image, mask = self._paint(image, mask, store, volume, (z, *rest), key)
         if count > 1:
             image, mask = thicken(image, mask, self.thick_slices.label_share)
         return self._add_head(image, mask, stored, store.side, key), mask
@@ -78,8 +82,9 @@ class PatchChanges:
         self,
         image: np.ndarray,
         mask: np.ndarray,
-        stored: StoredPlace,
-        first_slice: int,
+        store: PatchStore,
+        volume: int,
+        start: Sequence[int],
         key: tuple[int, int],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Paints lesions into some of the patches."""
@@ -87,9 +92,17 @@ class PatchChanges:
         draw = np.random.default_rng((seed, _PAINTING, number))
         if draw.random() >= self.painted_lesions:
             return image, mask
+        stored = store.places[volume]
+        if stored.is_on_mask_grid and draw.random() < _BY_MASKS:
+            masks = store.lesion_masks
+            lesions = cut_lesions(masks, start, mask.shape, draw)
+            if lesions is not None:
+                return paint_masks(
+                    image, mask, stored.levels, lesions, stored.pixel_mm, draw
+                )
         spacing_mm = stored.slice_spacing_mm, stored.pixel_mm
         return paint_lesions(
-            image, mask, stored.levels, first_slice, spacing_mm, draw
+            image, mask, stored.levels, start[0], spacing_mm, draw
         )
 
     def _add_head(

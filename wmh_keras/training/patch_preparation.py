@@ -12,13 +12,16 @@ from data_prep.errors import UserError
 from data_prep.geometry import SliceGeometry
 from data_prep.intensity import background_value
 from data_prep.preprocess import PreparedVolume, volume_to_slices
+from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.metrics.labels import WMH
+from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.lesion_painting import TissueLevels, tissue_levels
 from wmh_keras.training.skull_stripping import is_skull_stripped
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
+OTHERS = "others.bin"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,7 @@ class StoredPlace:
         outside the brain has the value of `fill`.
       pixel_mm: From one pixel of a prepared slice to the next.
       levels: Intensities of its first channel.
+      is_on_mask_grid: Whether lesion masks of other people lie on its grid.
     """
 
     volume_id: str
@@ -50,10 +54,14 @@ class StoredPlace:
     is_stripped: bool
     pixel_mm: float
     levels: TissueLevels
+    is_on_mask_grid: bool = False
 
 
 def check_room(
-    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
+    folder: Path,
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
+    masks: LesionMasks | None = None,
 ) -> None:
     """Makes sure that the volumes fit on the disk.
 
@@ -64,6 +72,8 @@ def check_room(
     voxels = data.count_slices(records) * config.side**2
     # Lesions are less than a hundredth of the voxels.
     needed = int(voxels * (2 * len(config.channels) + 1) * 1.05)
+    if masks is not None:
+        needed += masks.num_slices() * config.side**2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
@@ -74,7 +84,10 @@ def check_room(
 
 
 def write_volumes(
-    folder: Path, data: PreparedData, records: Sequence[VolumeRecord]
+    folder: Path,
+    data: PreparedData,
+    records: Sequence[VolumeRecord],
+    others: LesionMasks | None = None,
 ) -> list[StoredPlace]:
     """Prepares the volumes and writes the files of a store, but its index.
 
@@ -82,6 +95,7 @@ def write_volumes(
       folder: Where to write.
       data: The prepared data.
       records: Volumes with a reference.
+      others: Lesion masks of other people, which `write_masks` writes.
 
     Returns:
       Where each of them lies, in the order of `data.volumes()`.
@@ -120,6 +134,8 @@ def write_volumes(
                     levels=tissue_levels(
                         prepared.slices[..., 0], prepared.mask
                     ),
+                    is_on_mask_grid=others is not None
+                    and others.fits(stored.images[0]),
                 )
             )
             first_slice += len(prepared.slices)
@@ -127,7 +143,38 @@ def write_volumes(
         if not first_lesion:
             # An empty file cannot be mapped.
             lesions.write(np.zeros(1, np.uint32).tobytes())
+    if others is not None and not any(p.is_on_mask_grid for p in places):
+        raise UserError(
+            f"--lesion_masks: none of the {len(places)} volumes to fit lies "
+            f"on the grid of {others.paths[0]}; bring masks and volumes to one "
+            "space, or leave the flag out"
+        )
     return places
+
+
+def write_masks(
+    folder: Path, masks: LesionMasks | None, config: PreprocessConfig
+) -> int:
+    """Writes the lesion masks of other people, if there are any.
+
+    Returns:
+      How many there are.
+
+    Raises:
+      VolumeError: One of them cannot be used.
+    """
+    if masks is None:
+        return 0
+    count = len(masks.paths)
+    with open(folder / OTHERS, "wb") as file:
+        for mask in progress(
+            masks.read(config),
+            "preparing lesion masks",
+            total=count,
+            unit="mask",
+        ):
+            file.write(mask.tobytes())
+    return count
 
 
 def _write_volume(

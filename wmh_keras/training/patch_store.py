@@ -4,6 +4,7 @@
       images.bin    float16, slice after slice of all volumes
       masks.bin     uint8, likewise
       lesions.bin   uint32, where in its volume each lesion voxel lies
+      others.bin    bool, slices of other people's lesion masks, if any
       index.json    which volume lies where, the data it was made of, and the
                     SHA-256 of the files
 
@@ -25,20 +26,23 @@ from data_prep import files
 from data_prep.errors import UserError
 from data_prep.program import progress
 from wmh_keras.datasets import PreparedData, VolumeRecord
+from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.lesion_painting import TissueLevels
 from wmh_keras.training.patch_preparation import (
     IMAGES,
     LESIONS,
     MASKS,
+    OTHERS,
     StoredPlace,
     check_room,
+    write_masks,
     write_volumes,
 )
 
 FOLDER = "patches"
 
 _INDEX = "index.json"
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +54,14 @@ class PatchStore:
       side: Of a slice.
       channels: Of a slice.
       places: Of the volumes.
+      num_masks: Of other people's lesions; 0 where there are none.
     """
 
     folder: Path
     side: int
     channels: int
     places: tuple[StoredPlace, ...]
+    num_masks: int = 0
 
     @property
     def num_voxels(self) -> int:
@@ -76,6 +82,12 @@ class PatchStore:
     @functools.cached_property
     def _lesions(self) -> np.ndarray:
         return np.memmap(self.folder / LESIONS, np.uint32, "r")
+
+    @functools.cached_property
+    def lesion_masks(self) -> np.ndarray:
+        """(n, z, side, side) bool, other people's; n is above 0."""
+        shape = (self.num_masks, -1, self.side, self.side)
+        return np.memmap(self.folder / OTHERS, bool, "r").reshape(shape)
 
     def lesion_voxel(self, volume: int, number: int) -> tuple[int, int, int]:
         """Returns (z, y, x) of one of the num_lesion_voxels of a volume."""
@@ -122,6 +134,7 @@ def open_patch_store(
     data: PreparedData,
     records: Sequence[VolumeRecord],
     fingerprint: str,
+    masks: LesionMasks | None = None,
 ) -> PatchStore:
     """Opens the store of these volumes; makes it where there is none.
 
@@ -133,33 +146,37 @@ def open_patch_store(
       data: The prepared data.
       records: Volumes to fit, all with a reference.
       fingerprint: Stands for these volumes and their preparation.
+      masks: Of other people's lesions, which the fingerprint stands for too.
 
     Returns:
       The store.
 
     Raises:
-      UserError: No room on the disk, or a damaged data set.
+      UserError: No room on the disk, a damaged data set, masks that cannot
+        be used, or no volume on their grid.
     """
     store = _open(folder, data, fingerprint)
     if store is not None:
         return store
     shutil.rmtree(folder, ignore_errors=True)
-    check_room(folder.parent, data, records)
+    check_room(folder.parent, data, records, masks)
     temporary = files.temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
-        places = write_volumes(temporary, data, records)
+        num_masks = write_masks(temporary, masks, data.preprocess_config)
+        places = write_volumes(temporary, data, records, masks)
         content = {
             "format": _FORMAT,
             "fingerprint": fingerprint,
             "sha256": _digests(temporary),
+            "num_masks": num_masks,
             "places": [dataclasses.asdict(place) for place in places],
         }
         files.write_json(temporary / _INDEX, content)
         os.rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return _store(folder, data, places)
+    return _store(folder, data, places, num_masks)
 
 
 def remove_patch_store(folder: Path) -> None:
@@ -178,6 +195,7 @@ def _open(
             and content["fingerprint"] == fingerprint
             and content["sha256"] == _digests(folder)
         )
+        num_masks = content["num_masks"]
         places = tuple(
             StoredPlace(
                 **{
@@ -190,19 +208,25 @@ def _open(
         )
     except (UserError, OSError, KeyError, TypeError):
         return None  # it is made anew
-    return _store(folder, data, places) if is_same else None
+    return _store(folder, data, places, num_masks) if is_same else None
 
 
 def _store(
-    folder: Path, data: PreparedData, places: Sequence[StoredPlace]
+    folder: Path,
+    data: PreparedData,
+    places: Sequence[StoredPlace],
+    num_masks: int,
 ) -> PatchStore:
     config = data.preprocess_config
-    return PatchStore(folder, config.side, len(config.channels), tuple(places))
+    channels = len(config.channels)
+    return PatchStore(folder, config.side, channels, tuple(places), num_masks)
 
 
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files: a crash may leave the right size full of zeros."""
-    names = (MASKS, LESIONS, IMAGES)
+    names = [MASKS, LESIONS, IMAGES]
+    if (folder / OTHERS).exists():
+        names.append(OTHERS)
     return {
         name: files.sha256_of(folder / name)
         for name in progress(names, "checking patches", unit="file")

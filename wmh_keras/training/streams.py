@@ -11,6 +11,7 @@ from wmh_keras.training.augmentation_config import AugmentationConfig
 from wmh_keras.training.batch_share import share_of
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.input_pipeline import TrainingStream
+from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.patch_changes import PatchChanges
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.patch_stream import PatchStream
@@ -25,6 +26,7 @@ def training_stream(
     config: TrainingConfig,
     fingerprint: str,
     group: ProcessGroup,
+    masks: LesionMasks | None = None,
 ) -> Stream:
     """Returns the batches to fit, augmented as the config says.
 
@@ -35,11 +37,12 @@ def training_stream(
       data: The prepared data.
       records: Volumes to fit.
       config: The training.
-      fingerprint: Stands for the volumes and their preparation.
+      fingerprint: Stands for the volumes, their preparation and the masks.
       group: The processes that train together; each makes its part.
+      masks: Of other people's lesions, to be painted.
 
     Raises:
-      UserError: No room for the volumes.
+      UserError: No room for the volumes, or no use for the masks.
       UsageError: Heads are asked for that cannot be drawn on this data.
       UsageError: Lesions cannot be painted into such data.
     """
@@ -72,7 +75,7 @@ def training_stream(
     folder = Path(config.workdir) / patch_store.FOLDER
     if not group.is_first:
         group.gather()
-    store = open_patch_store(folder, data, records, fingerprint)
+    store = open_patch_store(folder, data, records, fingerprint, masks)
     if group.is_first:
         group.gather()
     return PatchStream(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from data_prep.errors import UserError
 from wmh_keras.datasets import PreparedData, VolumeRecord, read_subjects
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.lesion_masks import LesionMasks
 
 
 def choose_records(
@@ -58,8 +59,11 @@ def data_fingerprint(
     data: PreparedData,
     training: Sequence[VolumeRecord],
     validation: Sequence[VolumeRecord],
+    masks: LesionMasks | None = None,
 ) -> str:
     """Returns a digest that stands for the volumes of a training.
+
+    And for the lesion masks of other people, where it paints them.
 
     It changes with the preparation and with the choice of volumes, never with
     paths.
@@ -69,6 +73,8 @@ def data_fingerprint(
         [record.volume_id for record in training],
         [record.volume_id for record in validation],
     ]
+    if masks is not None:
+        parts.append(masks.digest)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
