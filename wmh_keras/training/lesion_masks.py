@@ -52,8 +52,9 @@ class LesionMasks:
         Raises:
           VolumeError: The first mask cannot be read.
         """
+        first = self._first
         try:
-            check_same_grid(self._first, volume)
+            check_same_grid(first, volume)
         except VolumeError:
             return False
         return True

@@ -228,8 +228,9 @@ def _check_same_data(
     if checkpoint.state["data_fingerprint"] != data_fingerprint:
         raise UserError(
             f"{workdir}: holds a training on other data: the volumes to fit or "
-            "to validate on were others, or prepared in another way; give the "
-            "same --data_dir and subject lists, or take another --workdir"
+            "to validate on were others, or prepared in another way, or the "
+            "lesion masks were others; give the same --data_dir, subject lists "
+            "and --lesion_masks, or take another --workdir"
         )
 
 
