@@ -11,17 +11,21 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from wmh_keras.metrics.labels import OTHER_PATHOLOGY
 from wmh_keras.training.lesion_painting import TissueLevels, new_labels
 from wmh_keras.training.lesion_places import FREE_MM, tissue_share
 
-# So much lies a mask beside its place at most, in pixels and slices.
-_SHIFT = 3
-_FEWEST_PIXELS = 20
+# So much lies a mask beside its place at most.
+_SHIFT_MM = 2.5
+# Of a person in a patch, and how many people are tried until one has them.
+_FEWEST_VOXELS, _TRIES = 20, 5
 # Of the contrast that the volume's lesions have above the median of the head
 # or brain; the white matter lies below it.
 _CONTRASTS = (0.5, 1.7)
 # Softness of an edge in pixels.
 _EDGES = (0.5, 1.3)
+# What a lesion of few pixels keeps of its contrast, however soft its edge.
+_LEAST_INSIDE = 0.6
 # Changes of the contrast over a few millimetres and over one.
 _SLOW, _FAST = (0.2, 6.0), (0.15, 1.2)
 
@@ -30,6 +34,7 @@ def cut_lesions(
     masks: np.ndarray,
     start: Sequence[int],
     shape: Sequence[int],
+    spacing_mm: tuple[float, float],
     draw: np.random.Generator,
 ) -> np.ndarray | None:
     """Draws a person and cuts a patch out of the mask.
@@ -38,15 +43,34 @@ def cut_lesions(
       masks: (n, z, side, side) bool or uint8, of n people.
       start: (z, y, x) of the patch's first voxel; may lie outside.
       shape: (d, h, w) of the patch.
+      spacing_mm: Of slices, and of pixels.
       draw: Source of randomness: who, swapped left and right or not, and a
         small shift.
 
     Returns:
-      (d, h, w) bool; None where hardly a lesion lies in the patch.
+      (d, h, w) bool; None where, of some people drawn one after another,
+      none has more than a few lesion voxels in the patch.
     """
+    for _ in range(_TRIES):
+        lesions = _cut_one(masks, start, shape, spacing_mm, draw)
+        if np.count_nonzero(lesions) >= _FEWEST_VOXELS:
+            return lesions
+    return None
+
+
+def _cut_one(
+    masks: np.ndarray,
+    start: Sequence[int],
+    shape: Sequence[int],
+    spacing_mm: tuple[float, float],
+    draw: np.random.Generator,
+) -> np.ndarray:
     mask = masks[draw.integers(len(masks))]
     is_swapped = draw.random() < 0.5
-    shifts = draw.integers(-_SHIFT, _SHIFT, 3, endpoint=True)
+    slice_mm, pixel_mm = spacing_mm
+    most = np.array((slice_mm, pixel_mm, pixel_mm))
+    most = np.round(_SHIFT_MM / most).astype(int)
+    shifts = draw.integers(-most, most, endpoint=True)
     lesions = np.zeros(shape, bool)
     here, there = [], []
     for first, shift, length, size in zip(
@@ -59,8 +83,7 @@ def cut_lesions(
     if is_swapped:
         there[2] = mask.shape[2] - 1 - there[2]
     lesions[np.ix_(*here)] = mask[np.ix_(*there)]
-    enough = np.count_nonzero(lesions) >= _FEWEST_PIXELS
-    return lesions if enough else None
+    return lesions
 
 
 def paint_masks(
@@ -82,8 +105,8 @@ def paint_masks(
       draw: Source of randomness.
 
     Returns:
-      Image float32 and mask of the same shapes. Fluid, and lesions that were
-      there, stay as they are; what is painted too faintly has label 2.
+      Image float32 and mask of the same shapes. Fluid, and what was labelled,
+      stay as they are; what is painted too faintly has label 2.
     """
     image, mask = image.astype(np.float32), mask.copy()
     if levels.spread <= 0:
@@ -99,7 +122,7 @@ def paint_masks(
         show[labelled] = 0
     edge = draw.uniform(*_EDGES)
     soft = ndimage.gaussian_filter(lesions.astype(np.float32), (0, edge, edge))
-    weight = soft * show
+    weight = np.maximum(soft, _LEAST_INSIDE * lesions) * show
     contrast = draw.uniform(*_CONTRASTS) * levels.lesion_contrast
     slow, fast = (
         1 + strength * _noise(plane.shape, width, draw)
@@ -107,8 +130,9 @@ def paint_masks(
     )
     contrast = contrast * np.clip(slow, 0.5, 1.5)
     image[..., 0] += (weight * contrast * fast).astype(np.float32)
-    painted = (weight >= 0.5) & (mask == 0)
-    labels = np.broadcast_to(new_labels(contrast, levels), mask.shape)
+    shows = weight >= 0.5
+    labels = np.where(shows, new_labels(contrast, levels), OTHER_PATHOLOGY)
+    painted = (shows | lesions & (weight > 0)) & (mask == 0)
     mask[painted] = labels[painted]
     return image, mask
 

@@ -93,14 +93,14 @@ class PatchChanges:
         if draw.random() >= self.painted_lesions:
             return image, mask
         stored = store.places[volume]
+        spacing_mm = stored.slice_spacing_mm, stored.pixel_mm
         if stored.is_on_mask_grid and draw.random() < _BY_MASKS:
             masks = store.lesion_masks
-            lesions = cut_lesions(masks, start, mask.shape, draw)
+            lesions = cut_lesions(masks, start, mask.shape, spacing_mm, draw)
             if lesions is not None:
                 return paint_masks(
                     image, mask, stored.levels, lesions, stored.pixel_mm, draw
                 )
-        spacing_mm = stored.slice_spacing_mm, stored.pixel_mm
         return paint_lesions(
             image, mask, stored.levels, start[0], spacing_mm, draw
         )

@@ -89,7 +89,7 @@ def test_a_patch_is_cut_where_it_lies_swapped_or_not_and_a_little_shifted():
     masks, swapped = person(), 0
     for seed in range(30):
         draw = np.random.default_rng(seed)
-        cut = cut_lesions(masks, (2, 4, 0), (3, 30, 40), draw)
+        cut = cut_lesions(masks, (2, 4, 0), (3, 30, 40), (1, 1), draw)
         if cut is None:  # shifted out by all of its slices
             continue
         assert cut.shape == (3, 30, 40)
@@ -105,9 +105,9 @@ def test_a_patch_is_cut_where_it_lies_swapped_or_not_and_a_little_shifted():
 def test_beyond_the_masks_there_are_no_lesions():
     masks = np.ones((1, 4, 10, 10), bool)
     draw = np.random.default_rng(0)
-    cut = cut_lesions(masks, (0, -20, -20), (4, 50, 50), draw)
+    cut = cut_lesions(masks, (0, -20, -20), (4, 50, 50), (1, 1), draw)
     assert 0 < cut.sum() <= masks.sum()
-    assert cut_lesions(masks, (90, 0, 0), (1, 10, 10), draw) is None
+    assert cut_lesions(masks, (90, 0, 0), (1, 10, 10), (1, 1), draw) is None
 
 
 def test_who_is_painted_is_drawn():
@@ -117,7 +117,7 @@ def test_who_is_painted_is_drawn():
     sizes = set()
     for seed in range(200):
         draw = np.random.default_rng(seed)
-        cut = cut_lesions(masks, (0, -5, -5), (1, 40, 40), draw)
+        cut = cut_lesions(masks, (0, -5, -5), (1, 40, 40), (1, 1), draw)
         if cut is not None:
             sizes.add(int(cut.sum()))
     assert {100, 225, 400} <= sizes
