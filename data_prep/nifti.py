@@ -69,7 +69,9 @@ def read_volume(path: str | os.PathLike) -> Volume:
 
 
 def read_mask(
-    path: str | os.PathLike, mask_value: float | None = None
+    path: str | os.PathLike,
+    mask_value: float | None = None,
+    way_out: str = "--mask_value=N names the value that stands for WMH",
 ) -> Volume:
     """Reads a mask: 0 background, 1 WMH, 2 other pathology.
 
@@ -77,6 +79,7 @@ def read_mask(
       path: a .nii or .nii.gz file, of any number type.
       mask_value: where given, the value that stands for WMH in the file (255,
         say): it becomes 1, and only it and 0 are allowed.
+      way_out: what the message about other values advises.
 
     Returns:
       The mask, uint8. It may be empty.
@@ -88,7 +91,8 @@ def read_mask(
     image = _open(path)
     data = _read_data(image, path, np.float32)
     _check_finite(data, path)
-    return _volume_from(image, _to_labels(data, path, mask_value), path)
+    labels = _to_labels(data, path, mask_value, way_out)
+    return _volume_from(image, labels, path)
 
 
 def read_probability(path: str | os.PathLike) -> Volume:
@@ -192,7 +196,10 @@ def _check_finite(data: np.ndarray, path: str | os.PathLike) -> None:
 
 
 def _to_labels(
-    data: np.ndarray, path: str | os.PathLike, mask_value: float | None
+    data: np.ndarray,
+    path: str | os.PathLike,
+    mask_value: float | None,
+    way_out: str,
 ) -> np.ndarray:
     """Returns uint8 labels; masks are mostly 0, so only the rest is sorted."""
     marked = data[data != 0]
@@ -210,8 +217,7 @@ def _to_labels(
         raise VolumeError(
             f"{path}: expected the labels "
             f"{', '.join(f'{value:g}' for value in sorted(allowed))}, "
-            f"received {shown}{more}; --mask_value=N names the value that "
-            f"stands for WMH"
+            f"received {shown}{more}; {way_out}"
         )
     labels = np.zeros(data.shape, np.uint8)
     labels[data != 0] = marked if mask_value is None else marked == mask_value

@@ -33,6 +33,7 @@ from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.subjects import (
     check_lesions,
+    check_not_painted,
     choose_records,
     data_fingerprint,
     select_labelled,
@@ -107,6 +108,7 @@ def _plan_training(
     try:
         training, validation = _records(data, config, fold)
         masks = find_lesion_masks(config.lesion_masks)
+        check_not_painted(masks, validation)
     except UserError as error:
         raise UserError(f"recipe {recipe.name}: {error}") from error
     fingerprint = data_fingerprint(data, training, validation, masks)
@@ -175,6 +177,10 @@ def _check_unseen(
             place = f"that {training.fold.name} leaves out"
             tested = set(training.fold.test)
         known = training.seen_before(tested)
+        masks = find_lesion_masks(training.config.lesion_masks)
+        if masks:
+            painted = masks.subjects & tested
+            _refuse_seen(plan, "--lesion_masks has masks of", painted, place)
         begins = f"--init_model={training.config.init_model} has seen"
         _refuse_seen(plan, begins, known, place)
 

@@ -13,11 +13,13 @@ from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.model_info import ModelInfo, subject_digest
 from wmh_keras.models import blocks, build_model, default_arguments
 from wmh_keras.training.config import TrainingConfig
+from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.losses import (
     PixelAccuracy,
     PixelDice,
     make_loss,
 )
+from wmh_keras.training.patch_store import PatchStore
 from wmh_keras.training.patch_stream import PatchStream
 from wmh_keras.training.streams import Stream
 from wmh_keras.training.tensorflow_layers import tensorflow_api
@@ -103,8 +105,13 @@ def model_info(
     arguments: Mapping[str, Any],
     training: Sequence[VolumeRecord],
     validation: Sequence[VolumeRecord],
+    lesion_masks: LesionMasks | None = None,
 ) -> ModelInfo:
-    """Returns what belongs to a model of this training, but its scores."""
+    """Returns what belongs to a model of this training, but its scores.
+
+    Patients whose lesions are painted have been seen, where they are known.
+    """
+    painted = lesion_masks.subjects if lesion_masks else ()
     return ModelInfo(
         network=config.network,
         network_arguments=arguments,
@@ -112,13 +119,15 @@ def model_info(
         threshold=config.threshold,
         min_lesion_mm3=config.min_lesion_mm3,
         data_identity=data.identity,
-        seen_subjects=_digests((*training, *validation)),
-        fitted_subjects=_digests(training),
+        seen_subjects=_digests(
+            *(r.subject_id for r in (*training, *validation)), *painted
+        ),
+        fitted_subjects=_digests(*(r.subject_id for r in training)),
     )
 
 
-def _digests(records: Sequence[VolumeRecord]) -> tuple[str, ...]:
-    return tuple(sorted({subject_digest(r.subject_id) for r in records}))
+def _digests(*subjects: str) -> tuple[str, ...]:
+    return tuple(sorted(map(subject_digest, set(subjects))))
 
 
 def compile_model(
@@ -173,15 +182,16 @@ def describe(
     stream: Stream,
     validation: Sequence[VolumeRecord],
 ) -> str:
-    """Says in two lines what is trained, on what; in a third what is slow."""
+    """Says in two lines what is trained, on what; then what else there is."""
     fitted, validated = (
         f"{len({r.subject_id for r in records})} subjects "
         f"({data.count_slices(records)} slices)"
         for records in (stream.records, validation)
     )
-    unit = "slices"
+    unit, painted = "slices", ""
     if isinstance(stream, PatchStream):
         unit = f"patches of {' × '.join(map(str, stream.patch_size))}"
+        painted = _lesion_masks(stream.store)
     spread = (
         f" in {devices.processes} processes" if devices.processes > 1 else ""
     )
@@ -190,7 +200,17 @@ def describe(
         f"{model.name}, {weights:,} trainable weights, on {devices.count} "
         f"{devices.kind}{spread} ({devices.backend}), batches of "
         f"{stream.global_batch_size} {unit}\nfitting {fitted}, validating on "
-        f"{validated}{_how_to_be_faster(devices)}"
+        f"{validated}{painted}{_how_to_be_faster(devices)}"
+    )
+
+
+def _lesion_masks(store: PatchStore) -> str:
+    if not store.num_masks:
+        return ""
+    count = sum(place.is_on_mask_grid for place in store.places)
+    return (
+        f"\npainting lesions by {store.num_masks} masks of other patients, on "
+        f"the grid of {count} of {len(store.places)} volumes"
     )
 
 

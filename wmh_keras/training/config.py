@@ -128,11 +128,11 @@ class TrainingConfig:
 
     lesion_masks: str = flag(
         "",
-        "--painted_lesions: a folder of masks of other people's lesions "
-        "(NIfTI), without their images. Into volumes that lie on the grid of "
-        "the masks, as after registration to MNI, most lesions are painted "
-        "by them: in real shapes and places. Not of people who shall test "
-        "the model.",
+        "--painted_lesions: a folder of masks of other patients' lesions "
+        "(NIfTI, 0 and 1), without their images. Into volumes that lie on the "
+        "grid of the masks, as after registration to MNI, most lesions are "
+        "painted by them: in real shapes and places. Not of patients who are "
+        "to test the model: names such as sub-ID_mask.nii.gz let it tell.",
     )
 
     epochs: int = flag(200, "Epochs at most.", lowest=1)

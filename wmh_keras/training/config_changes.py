@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 # May differ when a training goes on: how far to go, and where the files lie
-# (the fingerprint of the data tells whether they are the same, lesion masks
-# among them, and the
-# checksum of the weights whether an initial model is).
+# (the fingerprint of the data, lesion masks among them, tells whether they are
+# the same, and the checksum of the weights whether an initial model is).
 CHANGEABLE = (
     "data_dir",
     "workdir",

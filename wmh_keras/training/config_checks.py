@@ -62,6 +62,11 @@ def _check_patches(config: "TrainingConfig") -> None:
                 f"--{field.name}: expected only with --patch_size, which "
                 "is empty: whole slices are fitted"
             )
+    if config.lesion_masks and not config.painted_lesions:
+        raise UsageError(
+            "--lesion_masks: expected only with --painted_lesions, which "
+            "says how many patches are painted"
+        )
 
 
 def _check_what_is_for_2d(config: "TrainingConfig") -> None:
@@ -80,15 +85,16 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
             "--synthetic_head: expected 0 for 3-D patches, received "
             f"{config.synthetic_head}; heads are drawn in 2-D patches only"
         )
+    if len(config.patch_size) == 3 and config.lesion_masks:
+        raise UsageError(
+            "--lesion_masks: expected only with 2-D patches, since lesions "
+            f"are painted into those alone, received "
+            f"--patch_size={format_value(config.patch_size)}"
+        )
     if len(config.patch_size) == 3 and config.painted_lesions:
         raise UsageError(
             "--painted_lesions: expected 0 for 3-D patches, received "
             f"{config.painted_lesions}; lesions are painted into 2-D ones only"
-        )
-    if config.lesion_masks and not config.painted_lesions:
-        raise UsageError(
-            "--lesion_masks: expected only with --painted_lesions, which "
-            "says how many patches are painted"
         )
     if config.sharpening and not config.blur_px:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Masks of other people's lesions, on the grid that volumes were brought to.
+"""Masks of other patients' lesions, on the grid that volumes were brought to.
 
 Their images are not needed: where and of what shape lesions are is what a
 training on few volumes lacks. See `mask_painting`.
@@ -7,7 +7,7 @@ training on few volumes lacks. See `mask_painting`.
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,14 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.geometry import slice_geometry
 from data_prep.nifti import is_nifti, read_mask
 from data_prep.preprocess_config import PreprocessConfig
+from data_prep.program import progress
 from data_prep.volume import Volume, check_same_grid
 from wmh_keras.metrics.labels import WMH
 
 
 @dataclasses.dataclass(frozen=True)
 class LesionMasks:
-    """A folder of masks. Made by `find_lesion_masks`.
+    """A folder of masks that can be used. Made by `find_lesion_masks`.
 
     Attributes:
       paths: NIfTI files, by name.
@@ -33,85 +34,136 @@ class LesionMasks:
     paths: tuple[Path, ...]
     digest: str
 
-    def num_slices(self) -> int:
-        """Slices of all masks together, each having as many as the first.
-
-        Raises:
-          VolumeError: The first mask cannot be read.
-        """
-        first = self._first
-        return len(self.paths) * first.shape[first.slice_axis]
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Patients that the names of files tell as BIDS does, sub-ID_."""
+        return frozenset(
+            path.name.removeprefix("sub-").split("_")[0]
+            for path in self.paths
+            if path.name.startswith("sub-") and "_" in path.name
+        )
 
     @functools.cached_property
     def _first(self) -> Volume:
-        return read_mask(self.paths[0])
+        return read_lesions(self.paths[0])
+
+    def num_slices(self) -> int:
+        """Slices of all masks together, each having as many as the first."""
+        first = self._first
+        return len(self.paths) * first.shape[first.slice_axis]
 
     def fits(self, volume: Volume) -> bool:
-        """Tells whether a volume lies on the grid of the masks.
-
-        Raises:
-          VolumeError: The first mask cannot be read.
-        """
-        first = self._first
-        try:
-            check_same_grid(first, volume)
-        except VolumeError:
-            return False
-        return True
+        """Tells whether a volume lies on the grid of the masks."""
+        return _on_one_grid(self._first, volume)
 
     def read(self, config: PreprocessConfig) -> Iterator[np.ndarray]:
         """Prepares one mask after another, as those of volumes are.
 
         Yields:
           (z, side, side) bool, where lesions are.
-
-        Raises:
-          VolumeError: A file is no mask, has no lesion, or lies on another
-            grid than the first.
         """
-        first = self._first
-        geometry = slice_geometry(first, config.side, config.oversize)
+        geometry = slice_geometry(self._first, config.side, config.oversize)
         for path in self.paths:
-            mask = read_mask(path)
-            try:
-                check_same_grid(mask, first)
-            except VolumeError as error:
-                raise VolumeError(
-                    f"{path}: all lesion masks have to lie on one grid, that "
-                    f"of {self.paths[0].name}: {error}"
-                ) from error
-            if not (mask.data == WMH).any():
-                raise VolumeError(
-                    f"{path}: expected lesions (label 1) to paint, found "
-                    "none; take the file out of the folder"
-                )
-            yield geometry.mask_to_slices(geometry.to_planes(mask.data)) == WMH
+            planes = geometry.to_planes(read_lesions(path).data)
+            yield geometry.mask_to_slices(planes) == WMH
 
 
 def find_lesion_masks(folder: str) -> LesionMasks | None:
-    """Finds the masks of a folder.
+    """Finds the masks of a folder, and checks every one of them.
 
     Args:
-      folder: Of the NIfTI files themselves; "" for none.
+      folder: Of the NIfTI files themselves; "" for none. Hidden files in it
+        do not count.
 
     Raises:
-      UserError: No such folder, or no masks in it.
+      UserError: No such folder, no masks in it, or masks that cannot be used;
+        names all of them.
     """
     if not folder:
         return None
     path = Path(folder).expanduser()
     if not path.is_dir():
+        found = "a file" if path.exists() else "nothing"
         raise UserError(
             f"--lesion_masks={folder}: expected a folder of masks (.nii or "
-            ".nii.gz), found none"
+            f".nii.gz), found {found} there"
         )
-    paths = tuple(sorted(p for p in path.iterdir() if is_nifti(p)))
+    paths = tuple(
+        sorted(
+            each
+            for each in path.iterdir()
+            if is_nifti(each) and not each.name.startswith(".")
+        )
+    )
     if not paths:
         raise UserError(
             f"--lesion_masks={folder}: expected masks (.nii or .nii.gz), "
             "found none in the folder itself"
         )
+    for each in paths:
+        if not each.is_file():
+            raise UserError(
+                f"--lesion_masks: {each}: expected a file, found a folder or "
+                "a broken link; take it out of the folder"
+            )
     digest = hashlib.sha256()
     for each in paths:
         digest.update(f"{each.name} {files.sha256_of(each)}\n".encode())
-    return LesionMasks(paths, digest.hexdigest())
+    masks = LesionMasks(paths, digest.hexdigest())
+    problems = _problems(masks)
+    if problems:
+        raise UserError(
+            f"--lesion_masks={folder}: {len(problems)} of {len(paths)} masks "
+            "cannot be used:\n  " + "\n  ".join(problems)
+        )
+    return masks
+
+
+def read_lesions(path: Path) -> Volume:
+    """Reads a mask that has lesions.
+
+    Raises:
+      VolumeError: The file is no mask, or has no label 1.
+    """
+    mask = read_mask(path, way_out="write lesions as 1 and all else as 0")
+    if not (mask.data == WMH).any():
+        found = ", ".join(map(str, np.unique(mask.data)))
+        raise VolumeError(
+            f"{path}: expected lesions (label 1), received {found} alone; "
+            "take the file out of the folder"
+        )
+    return mask
+
+
+@functools.cache
+def _problems(masks: LesionMasks) -> tuple[str, ...]:
+    """Says what is wrong; once a folder, however many folds paint by it."""
+    problems = []
+    first = None
+    for path in progress(masks.paths, "checking lesion masks", unit="mask"):
+        try:
+            mask = read_lesions(path)
+        except VolumeError as error:
+            problems.append(str(error))
+            continue
+        first = first or mask
+        if not _on_one_grid(mask, first):
+            problems.append(
+                f"{path}: on another grid than the masks before it, "
+                f"{_times(mask.shape)} voxels of "
+                f"{_times(mask.spacing_mm)} mm; bring "
+                "all of them to one space"
+            )
+    return tuple(problems)
+
+
+def _times(numbers: Sequence[float]) -> str:
+    return " × ".join(f"{number:g}" for number in numbers)
+
+
+def _on_one_grid(one: Volume, other: Volume) -> bool:
+    try:
+        check_same_grid(one, other)
+    except VolumeError:
+        return False
+    return True

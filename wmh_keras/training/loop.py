@@ -26,7 +26,11 @@ from wmh_keras.training.progress import Progress
 from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.seen_range import earlier_range, measure_training_range
 from wmh_keras.training.streams import Stream, training_stream
-from wmh_keras.training.subjects import choose_records, data_fingerprint
+from wmh_keras.training.subjects import (
+    check_not_painted,
+    choose_records,
+    data_fingerprint,
+)
 from wmh_keras.training.validation import THRESHOLD, VolumeValidation
 from wmh_keras.training.workdir import locked, open_workdir_together
 
@@ -79,12 +83,15 @@ def train(
     data = open_prepared_data(config.data_dir)
     training, validation = choose_records(data, config)
     arguments = assembly.network_arguments(data, config)
-    info = assembly.model_info(config, data, arguments, training, validation)
+    masks = find_lesion_masks(config.lesion_masks)
+    check_not_painted(masks, validation)
+    info = assembly.model_info(
+        config, data, arguments, training, validation, masks
+    )
     devices = distribution.set_up_devices(group)
     distribution.check_batch_size(config.global_batch_size, devices.count)
     workdir = Path(config.workdir)
     with locked(workdir) if group.is_first else contextlib.nullcontext():
-        masks = find_lesion_masks(config.lesion_masks)
         fingerprint = data_fingerprint(data, training, validation, masks)
         checkpoint = open_workdir_together(
             config,

@@ -21,7 +21,7 @@ from wmh_keras.training.lesion_painting import TissueLevels, tissue_levels
 from wmh_keras.training.skull_stripping import is_skull_stripped
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.bin"
-OTHERS = "others.bin"
+LESION_MASKS = "lesion_masks.bin"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,8 @@ class StoredPlace:
         outside the brain has the value of `fill`.
       pixel_mm: From one pixel of a prepared slice to the next.
       levels: Intensities of its first channel.
-      is_on_mask_grid: Whether lesion masks of other people lie on its grid.
+      is_on_mask_grid: Whether the lesion masks of other patients lie on its
+        grid.
     """
 
     volume_id: str
@@ -61,7 +62,7 @@ def check_room(
     folder: Path,
     data: PreparedData,
     records: Sequence[VolumeRecord],
-    masks: LesionMasks | None = None,
+    lesion_masks: LesionMasks | None = None,
 ) -> None:
     """Makes sure that the volumes fit on the disk.
 
@@ -72,8 +73,8 @@ def check_room(
     voxels = data.count_slices(records) * config.side**2
     # Lesions are less than a hundredth of the voxels.
     needed = int(voxels * (2 * len(config.channels) + 1) * 1.05)
-    if masks is not None:
-        needed += masks.num_slices() * config.side**2
+    if lesion_masks is not None:
+        needed += lesion_masks.num_slices() * config.side**2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
@@ -87,7 +88,7 @@ def write_volumes(
     folder: Path,
     data: PreparedData,
     records: Sequence[VolumeRecord],
-    others: LesionMasks | None = None,
+    lesion_masks: LesionMasks | None = None,
 ) -> list[StoredPlace]:
     """Prepares the volumes and writes the files of a store, but its index.
 
@@ -95,7 +96,7 @@ def write_volumes(
       folder: Where to write.
       data: The prepared data.
       records: Volumes with a reference.
-      others: Lesion masks of other people, which `write_masks` writes.
+      lesion_masks: Of other patients, which `write_lesion_masks` writes.
 
     Returns:
       Where each of them lies, in the order of `data.volumes()`.
@@ -134,8 +135,8 @@ def write_volumes(
                     levels=tissue_levels(
                         prepared.slices[..., 0], prepared.mask
                     ),
-                    is_on_mask_grid=others is not None
-                    and others.fits(stored.images[0]),
+                    is_on_mask_grid=lesion_masks is not None
+                    and lesion_masks.fits(stored.images[0]),
                 )
             )
             first_slice += len(prepared.slices)
@@ -143,19 +144,19 @@ def write_volumes(
         if not first_lesion:
             # An empty file cannot be mapped.
             lesions.write(np.zeros(1, np.uint32).tobytes())
-    if others is not None and not any(p.is_on_mask_grid for p in places):
+    if lesion_masks is not None and not any(p.is_on_mask_grid for p in places):
         raise UserError(
             f"--lesion_masks: none of the {len(places)} volumes to fit lies "
-            f"on the grid of {others.paths[0]}; bring masks and volumes to one "
-            "space, or leave the flag out"
+            f"on the grid of {lesion_masks.paths[0]}; bring masks and "
+            "volumes to one space, or leave the flag out"
         )
     return places
 
 
-def write_masks(
-    folder: Path, masks: LesionMasks | None, config: PreprocessConfig
+def write_lesion_masks(
+    folder: Path, lesion_masks: LesionMasks | None, config: PreprocessConfig
 ) -> int:
-    """Writes the lesion masks of other people, if there are any.
+    """Writes the lesion masks of other patients, if there are any.
 
     Returns:
       How many there are.
@@ -163,12 +164,12 @@ def write_masks(
     Raises:
       VolumeError: One of them cannot be used.
     """
-    if masks is None:
+    if lesion_masks is None:
         return 0
-    count = len(masks.paths)
-    with open(folder / OTHERS, "wb") as file:
+    count = len(lesion_masks.paths)
+    with open(folder / LESION_MASKS, "wb") as file:
         for mask in progress(
-            masks.read(config),
+            lesion_masks.read(config),
             "preparing lesion masks",
             total=count,
             unit="mask",

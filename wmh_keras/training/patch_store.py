@@ -4,7 +4,8 @@
       images.bin    float16, slice after slice of all volumes
       masks.bin     uint8, likewise
       lesions.bin   uint32, where in its volume each lesion voxel lies
-      others.bin    bool, slices of other people's lesion masks, if any
+      lesion_masks.bin
+                    bool, slices of other patients' masks, if there are any
       index.json    which volume lies where, the data it was made of, and the
                     SHA-256 of the files
 
@@ -30,12 +31,12 @@ from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.lesion_painting import TissueLevels
 from wmh_keras.training.patch_preparation import (
     IMAGES,
+    LESION_MASKS,
     LESIONS,
     MASKS,
-    OTHERS,
     StoredPlace,
     check_room,
-    write_masks,
+    write_lesion_masks,
     write_volumes,
 )
 
@@ -54,7 +55,7 @@ class PatchStore:
       side: Of a slice.
       channels: Of a slice.
       places: Of the volumes.
-      num_masks: Of other people's lesions; 0 where there are none.
+      num_masks: Lesion masks of other patients; 0 where there are none.
     """
 
     folder: Path
@@ -85,9 +86,9 @@ class PatchStore:
 
     @functools.cached_property
     def lesion_masks(self) -> np.ndarray:
-        """(n, z, side, side) bool, other people's; n is above 0."""
+        """(n, z, side, side) bool, of other patients; n is above 0."""
         shape = (self.num_masks, -1, self.side, self.side)
-        return np.memmap(self.folder / OTHERS, bool, "r").reshape(shape)
+        return np.memmap(self.folder / LESION_MASKS, bool, "r").reshape(shape)
 
     def lesion_voxel(self, volume: int, number: int) -> tuple[int, int, int]:
         """Returns (z, y, x) of one of the num_lesion_voxels of a volume."""
@@ -134,7 +135,7 @@ def open_patch_store(
     data: PreparedData,
     records: Sequence[VolumeRecord],
     fingerprint: str,
-    masks: LesionMasks | None = None,
+    lesion_masks: LesionMasks | None = None,
 ) -> PatchStore:
     """Opens the store of these volumes; makes it where there is none.
 
@@ -146,7 +147,7 @@ def open_patch_store(
       data: The prepared data.
       records: Volumes to fit, all with a reference.
       fingerprint: Stands for these volumes and their preparation.
-      masks: Of other people's lesions, which the fingerprint stands for too.
+      lesion_masks: Of other patients; the fingerprint stands for them too.
 
     Returns:
       The store.
@@ -159,12 +160,14 @@ def open_patch_store(
     if store is not None:
         return store
     shutil.rmtree(folder, ignore_errors=True)
-    check_room(folder.parent, data, records, masks)
+    check_room(folder.parent, data, records, lesion_masks)
     temporary = files.temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
-        num_masks = write_masks(temporary, masks, data.preprocess_config)
-        places = write_volumes(temporary, data, records, masks)
+        num_masks = write_lesion_masks(
+            temporary, lesion_masks, data.preprocess_config
+        )
+        places = write_volumes(temporary, data, records, lesion_masks)
         content = {
             "format": _FORMAT,
             "fingerprint": fingerprint,
@@ -225,8 +228,8 @@ def _store(
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files: a crash may leave the right size full of zeros."""
     names = [MASKS, LESIONS, IMAGES]
-    if (folder / OTHERS).exists():
-        names.append(OTHERS)
+    if (folder / LESION_MASKS).exists():
+        names.append(LESION_MASKS)
     return {
         name: files.sha256_of(folder / name)
         for name in progress(names, "checking patches", unit="file")

@@ -26,7 +26,7 @@ def training_stream(
     config: TrainingConfig,
     fingerprint: str,
     group: ProcessGroup,
-    masks: LesionMasks | None = None,
+    lesion_masks: LesionMasks | None = None,
 ) -> Stream:
     """Returns the batches to fit, augmented as the config says.
 
@@ -39,7 +39,7 @@ def training_stream(
       config: The training.
       fingerprint: Stands for the volumes, their preparation and the masks.
       group: The processes that train together; each makes its part.
-      masks: Of other people's lesions, to be painted.
+      lesion_masks: Of other patients, to be painted.
 
     Raises:
       UserError: No room for the volumes, or no use for the masks.
@@ -75,7 +75,7 @@ def training_stream(
     folder = Path(config.workdir) / patch_store.FOLDER
     if not group.is_first:
         group.gather()
-    store = open_patch_store(folder, data, records, fingerprint, masks)
+    store = open_patch_store(folder, data, records, fingerprint, lesion_masks)
     if group.is_first:
         group.gather()
     return PatchStream(

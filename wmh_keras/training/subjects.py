@@ -55,15 +55,33 @@ def check_lesions(
             )
 
 
+def check_not_painted(
+    lesion_masks: LesionMasks | None, validation: Sequence[VolumeRecord]
+) -> None:
+    """Checks that nobody validates whose lesions are painted.
+
+    Raises:
+      UserError: Somebody does, as far as the names of the files tell.
+    """
+    if lesion_masks is None:
+        return
+    both = lesion_masks.subjects & {r.subject_id for r in validation}
+    if both:
+        raise UserError(
+            f"--lesion_masks has masks of {len(both)} subjects to validate "
+            f"on: {', '.join(sorted(both)[:10])}; take them out of the folder"
+        )
+
+
 def data_fingerprint(
     data: PreparedData,
     training: Sequence[VolumeRecord],
     validation: Sequence[VolumeRecord],
-    masks: LesionMasks | None = None,
+    lesion_masks: LesionMasks | None = None,
 ) -> str:
     """Returns a digest that stands for the volumes of a training.
 
-    And for the lesion masks of other people, where it paints them.
+    And for the lesion masks of other patients, where it paints them.
 
     It changes with the preparation and with the choice of volumes, never with
     paths.
@@ -73,8 +91,8 @@ def data_fingerprint(
         [record.volume_id for record in training],
         [record.volume_id for record in validation],
     ]
-    if masks is not None:
-        parts.append(masks.digest)
+    if lesion_masks is not None:
+        parts.append(lesion_masks.digest)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

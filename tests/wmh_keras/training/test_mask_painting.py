@@ -62,7 +62,35 @@ def test_what_is_painted_faintly_has_the_label_to_leave_out():
         assert set(np.unique(new)) == {0, 2}
     # Half of the contrast at least, and many spreads.
     _, labels = paint(0, levels=TissueLevels(-0.3, 0.1, 2.0, top_slice=60))
-    assert set(np.unique(labels[0][~THERE])) == {0, 1}
+    away = ~ndimage.binary_dilation(THERE, np.ones((3, 3)), iterations=8)
+    assert set(np.unique(labels[0][away])) == {0, 1}
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_a_small_lesion_is_bright_and_labelled_however_soft(side):
+    image, mask = slices()
+    lesions = np.zeros(mask.shape, bool)
+    lesions[0, 10 : 10 + side, 60 : 60 + side] = True
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        painted, labels = paint_masks(image, mask, LEVELS, lesions, 1.0, draw)
+        change = (painted - image)[..., 0]
+        assert (labels[lesions] > 0).all()
+        # 0.6 of half of the contrast, 2, less 50 % and the texture.
+        assert change[lesions].mean() > 0.2
+        # Nothing that is as bright as what has a label is taught as tissue.
+        bright = change > change[lesions].max()
+        assert (labels[bright] > 0).all()
+
+
+def test_fluid_within_a_mask_has_no_label():
+    image, mask = slices()
+    lesions = (Y**2 + X**2 < 12**2)[None]
+    draw = np.random.default_rng(0)
+    _, labels = paint_masks(image, mask, LEVELS, lesions, 1.0, draw)
+    inner = ndimage.binary_erosion(FLUID, iterations=3)
+    assert not labels[0][inner].any()
+    assert labels[0][lesions[0] & (Y**2 + X**2 > 10**2)].all()
 
 
 def test_a_volume_without_contrast_stays_as_it_is():
