@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import threading
 
@@ -715,6 +716,41 @@ def test_initial_models_have_not_seen_the_test_subjects(
     with pytest.raises(UserError, match="absent: no model there"):
         make_plan(with_initial(tmp_path / "absent"))
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("folds", "subject", "message"),
+    [
+        (None, "f", "has masks of 1 subjects of --test_split=test: f;"),
+        (None, "d", "has masks of 1 subjects to validate on: d;"),
+        (CrossValidation(2), "b", "has masks of 1 subjects that fold_"),
+    ],
+)
+def test_nobody_is_tested_whose_lesions_are_painted(
+    request_of, data_dirs, tmp_path, folds, subject, message
+):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    source = data_dirs["plain"].parent / "g_mask.nii.gz"
+    request = dataclasses.replace(
+        request_of,
+        workdir=tmp_path / "work",
+        train_flags=(
+            f"--lesion_masks={folder}",
+            "--patch_size=16,16",
+            "--painted_lesions=0.5",
+        ),
+        cross_validation=folds,
+    )
+    with pytest.raises(UserError, match="found none in the folder itself"):
+        make_plan(request)
+    shutil.copy(source, folder / "sub-nobody_mask.nii.gz")
+    make_plan(request)
+    shutil.copy(source, folder / f"sub-{subject}_mask.nii.gz")
+    with pytest.raises(UserError) as raised:
+        make_plan(request)
+    assert str(raised.value).startswith("recipe narrow: --lesion_masks")
+    assert message in str(raised.value)
 
 
 def test_recipes_do_not_fit_the_test_subjects(request_of, tmp_path):
