@@ -130,7 +130,7 @@ class TrainingConfig:
         "",
         "--painted_lesions: a folder of masks of other patients' lesions "
         "(NIfTI, 0 and 1), without their images. Into volumes that lie on the "
-        "grid of the masks, as after registration to MNI, most lesions are "
+        "grid of the masks, as after registration to MNI, many lesions are "
         "painted by them: in real shapes and places. Not of patients who are "
         "to test the model: names such as sub-ID_mask.nii.gz let it tell.",
     )

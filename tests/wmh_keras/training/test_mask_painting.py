@@ -66,21 +66,24 @@ def test_what_is_painted_faintly_has_the_label_to_leave_out():
     assert set(np.unique(labels[0][away])) == {0, 1}
 
 
-@pytest.mark.parametrize("side", [1, 2, 3])
-def test_a_small_lesion_is_bright_and_labelled_however_soft(side):
+@pytest.mark.parametrize(("side", "labelled"), [(1, 0.4), (3, 1), (5, 1)])
+def test_the_smaller_a_lesion_the_fainter_and_the_seldomer_labelled(
+    side, labelled
+):
     image, mask = slices()
     lesions = np.zeros(mask.shape, bool)
     lesions[0, 10 : 10 + side, 60 : 60 + side] = True
+    count = 0
     for seed in range(30):
         draw = np.random.default_rng(seed)
         painted, labels = paint_masks(image, mask, LEVELS, lesions, 1.0, draw)
         change = (painted - image)[..., 0]
-        assert (labels[lesions] > 0).all()
-        # 0.6 of half of the contrast, 2, less 50 % and the texture.
-        assert change[lesions].mean() > 0.2
-        # Nothing that is as bright as what has a label is taught as tissue.
-        bright = change > change[lesions].max()
-        assert (labels[bright] > 0).all()
+        assert change[lesions].max() > 0.05
+        new = (labels > 0) & (mask == 0)
+        assert not new[~lesions].any()
+        count += new.any()
+    assert count / 30 <= labelled
+    assert count / 30 > labelled - 0.4
 
 
 def test_fluid_within_a_mask_has_no_label():
