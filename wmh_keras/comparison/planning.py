@@ -32,8 +32,8 @@ from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.subjects import (
+    check_lesion_masks,
     check_lesions,
-    check_not_painted,
     choose_records,
     data_fingerprint,
     select_labelled,
@@ -108,7 +108,7 @@ def _plan_training(
     try:
         training, validation = _records(data, config, fold)
         masks = find_lesion_masks(config.lesion_masks)
-        check_not_painted(masks, validation)
+        check_lesion_masks(masks, training, validation)
     except UserError as error:
         raise UserError(f"recipe {recipe.name}: {error}") from error
     fingerprint = data_fingerprint(data, training, validation, masks)

@@ -47,10 +47,10 @@ class LesionMasks:
     def _first(self) -> Volume:
         return read_lesions(self.paths[0])
 
-    def num_slices(self) -> int:
-        """Slices of all masks together, each having as many as the first."""
-        first = self._first
-        return len(self.paths) * first.shape[first.slice_axis]
+    @property
+    def slices_each(self) -> int:
+        """Axial slices of every mask."""
+        return self._first.shape[self._first.slice_axis]
 
     def fits(self, volume: Volume) -> bool:
         """Tells whether a volume lies on the grid of the masks."""

@@ -27,7 +27,7 @@ from wmh_keras.training.schedule import Schedule
 from wmh_keras.training.seen_range import earlier_range, measure_training_range
 from wmh_keras.training.streams import Stream, training_stream
 from wmh_keras.training.subjects import (
-    check_not_painted,
+    check_lesion_masks,
     choose_records,
     data_fingerprint,
 )
@@ -84,7 +84,7 @@ def train(
     training, validation = choose_records(data, config)
     arguments = assembly.network_arguments(data, config)
     masks = find_lesion_masks(config.lesion_masks)
-    check_not_painted(masks, validation)
+    check_lesion_masks(masks, training, validation)
     info = assembly.model_info(
         config, data, arguments, training, validation, masks
     )

@@ -74,7 +74,8 @@ def check_room(
     # Lesions are less than a hundredth of the voxels.
     needed = int(voxels * (2 * len(config.channels) + 1) * 1.05)
     if lesion_masks is not None:
-        needed += lesion_masks.num_slices() * config.side**2
+        slices = len(lesion_masks.paths) * lesion_masks.slices_each
+        needed += slices * config.side**2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(

@@ -55,16 +55,27 @@ def check_lesions(
             )
 
 
-def check_not_painted(
-    lesion_masks: LesionMasks | None, validation: Sequence[VolumeRecord]
+def check_lesion_masks(
+    lesion_masks: LesionMasks | None,
+    training: Sequence[VolumeRecord],
+    validation: Sequence[VolumeRecord],
 ) -> None:
-    """Checks that nobody validates whose lesions are painted.
+    """Checks that masks can be painted, and are of nobody who validates.
 
     Raises:
-      UserError: Somebody does, as far as the names of the files tell.
+      UserError: No volume to fit has as many slices as they, so that none
+        lies on their grid; or somebody whose lesions are painted validates,
+        as far as the names of the files tell.
     """
     if lesion_masks is None:
         return
+    count = lesion_masks.slices_each
+    if all(record.num_slices != count for record in training):
+        raise UserError(
+            f"--lesion_masks: none of the {len(training)} volumes to fit has "
+            f"{count} slices as the masks have, so none lies on their grid; "
+            "bring masks and volumes to one space, or leave the flag out"
+        )
     both = lesion_masks.subjects & {r.subject_id for r in validation}
     if both:
         raise UserError(

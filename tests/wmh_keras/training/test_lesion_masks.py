@@ -15,7 +15,7 @@ from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.patch_changes import PatchChanges
 from wmh_keras.training.patch_store import open_patch_store
 from wmh_keras.training.streams import training_stream
-from wmh_keras.training.subjects import check_not_painted, data_fingerprint
+from wmh_keras.training.subjects import check_lesion_masks, data_fingerprint
 
 
 @pytest.fixture
@@ -134,14 +134,27 @@ def test_names_as_in_bids_tell_whose_masks_they_are(folder):
 
 
 def test_nobody_validates_whose_lesions_are_painted(folder, small_data):
+    training = small_data.select("train")
     validation = small_data.select("validation")
     masks = find_lesion_masks(str(folder))
-    check_not_painted(masks, validation)
-    check_not_painted(None, validation)
+    check_lesion_masks(masks, training, validation)
+    check_lesion_masks(None, training, validation)
     name = f"sub-{validation[0].subject_id}_mask.nii.gz"
     (folder / "a.nii.gz").rename(folder / name)
+    masks = find_lesion_masks(str(folder))
     with pytest.raises(UserError, match="1 subjects to validate on: "):
-        check_not_painted(find_lesion_masks(str(folder)), validation)
+        check_lesion_masks(masks, training, validation)
+
+
+def test_volumes_of_other_lengths_cannot_lie_on_the_grid(folder, small_data):
+    longer = [
+        dataclasses.replace(record, num_slices=7)
+        for record in small_data.select("train")
+    ]
+    masks = find_lesion_masks(str(folder))
+    with pytest.raises(UserError, match=r"none of the 3 volumes .* 6 slices"):
+        check_lesion_masks(masks, longer, ())
+    check_lesion_masks(masks, [*longer, *small_data.select("test")], ())
 
 
 def test_patients_whose_lesions_are_painted_are_seen(folder, small_data):
