@@ -1,6 +1,7 @@
 """Plans a comparison: everything is checked before anything is run."""
 
-from collections.abc import Collection
+import functools
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from absl import flags
@@ -30,7 +31,7 @@ from wmh_keras.comparison.steps import (
 )
 from wmh_keras.datasets import PreparedData, VolumeRecord, open_prepared_data
 from wmh_keras.training.config import TrainingConfig
-from wmh_keras.training.lesion_masks import find_lesion_masks
+from wmh_keras.training.lesion_masks import LesionMasks, find_lesion_masks
 from wmh_keras.training.subjects import (
     check_lesion_masks,
     check_lesions,
@@ -76,11 +77,15 @@ def make_plan(request: ComparisonRequest) -> Plan:
     data = {folder: open_prepared_data(folder) for folder in data}
     folds = _make_folds(request, places, data)
     _check_same(request, data)
+    # Once a folder, however many folds paint by it.
+    find_masks = functools.cache(find_lesion_masks)
     plans = tuple(
         RecipePlan(
             recipe,
             tuple(
-                _plan_training(recipe, fold, places, data[recipe.data_dir])
+                _plan_training(
+                    recipe, fold, places, data[recipe.data_dir], find_masks
+                )
                 for fold in (folds or (None,))
             ),
             evaluation_step(recipe, request, places),
@@ -101,18 +106,22 @@ def make_plan(request: ComparisonRequest) -> Plan:
 
 
 def _plan_training(
-    recipe: Recipe, fold: Fold | None, places: Places, data: PreparedData
+    recipe: Recipe,
+    fold: Fold | None,
+    places: Places,
+    data: PreparedData,
+    find_masks: Callable[[str], LesionMasks | None],
 ) -> Training:
     step = training_step(recipe, fold, places)
     config = training_config(step)
     try:
         training, validation = _records(data, config, fold)
-        masks = find_lesion_masks(config.lesion_masks)
+        masks = find_masks(config.lesion_masks)
         check_lesion_masks(masks, training, validation)
     except UserError as error:
         raise UserError(f"recipe {recipe.name}: {error}") from error
     fingerprint = data_fingerprint(data, training, validation, masks)
-    return Training(step, config, fingerprint, fold)
+    return Training(step, config, fingerprint, fold, masks)
 
 
 def _records(
@@ -177,9 +186,8 @@ def _check_unseen(
             place = f"that {training.fold.name} leaves out"
             tested = set(training.fold.test)
         known = training.seen_before(tested)
-        masks = find_lesion_masks(training.config.lesion_masks)
-        if masks:
-            painted = masks.subjects & tested
+        if training.lesion_masks:
+            painted = training.lesion_masks.subjects & tested
             _refuse_seen(plan, "--lesion_masks has masks of", painted, place)
         begins = f"--init_model={training.config.init_model} has seen"
         _refuse_seen(plan, begins, known, place)

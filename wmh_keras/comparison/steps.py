@@ -32,6 +32,7 @@ from wmh_keras.reporting import report_flags, report_folder
 from wmh_keras.training import workdir as training_workdir
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.config_changes import differences
+from wmh_keras.training.lesion_masks import LesionMasks
 from wmh_keras.training.named_model import read_named_model
 
 _DECIDED = (
@@ -54,12 +55,14 @@ class Training:
         config: what it does, by its flags.
         fingerprint: stands for the volumes fitted and validated.
         fold: None without a cross-validation.
+        lesion_masks: of other patients, which it paints; None without.
     """
 
     step: Step
     config: TrainingConfig
     fingerprint: str
     fold: Fold | None = None
+    lesion_masks: LesionMasks | None = None
 
     def is_done(self) -> bool:
         """Whether this very training is finished."""

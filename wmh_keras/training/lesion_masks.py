@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import files
+from data_prep.cases.listing import is_image_name
 from data_prep.errors import UserError, VolumeError
 from data_prep.geometry import slice_geometry
-from data_prep.nifti import is_nifti, read_mask
+from data_prep.nifti import read_mask
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import progress
 from data_prep.volume import Volume, check_same_grid
@@ -36,7 +37,10 @@ class LesionMasks:
 
     @property
     def subjects(self) -> frozenset[str]:
-        """Patients that the names of files tell as BIDS does, sub-ID_."""
+        """Patients that the names of files tell as BIDS does, sub-ID_.
+
+        What comes behind need not be BIDS.
+        """
         return frozenset(
             path.name.removeprefix("sub-").split("_")[0]
             for path in self.paths
@@ -45,7 +49,7 @@ class LesionMasks:
 
     @functools.cached_property
     def _first(self) -> Volume:
-        return read_lesions(self.paths[0])
+        return _read_lesions(self.paths[0])
 
     @property
     def slices_each(self) -> int:
@@ -64,7 +68,7 @@ class LesionMasks:
         """
         geometry = slice_geometry(self._first, config.side, config.oversize)
         for path in self.paths:
-            planes = geometry.to_planes(read_lesions(path).data)
+            planes = geometry.to_planes(_read_lesions(path).data)
             yield geometry.mask_to_slices(planes) == WMH
 
 
@@ -89,11 +93,7 @@ def find_lesion_masks(folder: str) -> LesionMasks | None:
             f".nii.gz), found {found} there"
         )
     paths = tuple(
-        sorted(
-            each
-            for each in path.iterdir()
-            if is_nifti(each) and not each.name.startswith(".")
-        )
+        sorted(each for each in path.iterdir() if is_image_name(each.name))
     )
     if not paths:
         raise UserError(
@@ -106,20 +106,19 @@ def find_lesion_masks(folder: str) -> LesionMasks | None:
                 f"--lesion_masks: {each}: expected a file, found a folder or "
                 "a broken link; take it out of the folder"
             )
-    digest = hashlib.sha256()
-    for each in paths:
-        digest.update(f"{each.name} {files.sha256_of(each)}\n".encode())
-    masks = LesionMasks(paths, digest.hexdigest())
-    problems = _problems(masks)
+    problems = _problems(paths)
     if problems:
         raise UserError(
             f"--lesion_masks={folder}: {len(problems)} of {len(paths)} masks "
             "cannot be used:\n  " + "\n  ".join(problems)
         )
-    return masks
+    digest = hashlib.sha256()
+    for each in paths:
+        digest.update(f"{each.name} {files.sha256_of(each)}\n".encode())
+    return LesionMasks(paths, digest.hexdigest())
 
 
-def read_lesions(path: Path) -> Volume:
+def _read_lesions(path: Path) -> Volume:
     """Reads a mask that has lesions.
 
     Raises:
@@ -135,14 +134,13 @@ def read_lesions(path: Path) -> Volume:
     return mask
 
 
-@functools.cache
-def _problems(masks: LesionMasks) -> tuple[str, ...]:
-    """Says what is wrong; once a folder, however many folds paint by it."""
+def _problems(paths: Sequence[Path]) -> list[str]:
+    """Says of each mask that cannot be used what is wrong."""
     problems = []
     first = None
-    for path in progress(masks.paths, "checking lesion masks", unit="mask"):
+    for path in progress(paths, "checking lesion masks", unit="mask"):
         try:
-            mask = read_lesions(path)
+            mask = _read_lesions(path)
         except VolumeError as error:
             problems.append(str(error))
             continue
@@ -154,7 +152,7 @@ def _problems(masks: LesionMasks) -> tuple[str, ...]:
                 f"{_times(mask.spacing_mm)} mm; bring "
                 "all of them to one space"
             )
-    return tuple(problems)
+    return problems
 
 
 def _times(numbers: Sequence[float]) -> str:

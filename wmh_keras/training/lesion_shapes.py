@@ -67,9 +67,32 @@ class Grid:
 
     def texture(self, strength: float, draw: np.random.Generator) -> np.ndarray:
         """Draws (h, w) factors around 1 that vary over a few pixels."""
-        noise = draw.standard_normal((self.y.size, self.x.size))
-        noise = ndimage.gaussian_filter(noise, 1.2, truncate=2)
-        return 1 + strength * noise / max(float(noise.std()), 1e-6)
+        shape = self.y.size, self.x.size
+        return smooth_factors(shape, strength, 1.2, draw, truncate=2)
+
+
+def smooth_factors(
+    shape: tuple[int, int],
+    strength: float,
+    width: float,
+    draw: np.random.Generator,
+    truncate: float = 4,
+) -> np.ndarray:
+    """Draws factors around 1 that vary smoothly.
+
+    Args:
+      shape: (h, w).
+      strength: Their standard deviation.
+      width: Standard deviation in pixels of the Gaussian that smooths them.
+      draw: Source of randomness.
+      truncate: How many of those the Gaussian reaches.
+
+    Returns:
+      (h, w) float64.
+    """
+    noise = draw.standard_normal(shape)
+    noise = ndimage.gaussian_filter(noise, width, truncate=truncate)
+    return 1 + strength * noise / max(float(noise.std()), 1e-6)
 
 
 def blob(

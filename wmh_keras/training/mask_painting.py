@@ -1,9 +1,8 @@
-"""Lesions of other people painted into a volume that lies on their grid.
+"""Lesions of other patients painted into a volume that lies on their grid.
 
 Drawn spots and bands are few and simple. Masks of real patients bring lesions
-of real shape to real places, from a fraction of a millilitre to confluent ones
-of fifty. So scans of a source whose own patients have few lesions do not teach
-that such scans have few.
+of real shape to real places, confluent ones among them, also into scans of a
+source whose own patients have few.
 """
 
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from scipy import ndimage
 
 from wmh_keras.training.lesion_painting import TissueLevels, new_labels
 from wmh_keras.training.lesion_places import FREE_MM, tissue_share
+from wmh_keras.training.lesion_shapes import smooth_factors
 
 # So much lies a mask beside its place at most.
 _SHIFT_MM = 2.6
@@ -33,10 +33,10 @@ def cut_lesions(
     spacing_mm: tuple[float, float],
     draw: np.random.Generator,
 ) -> np.ndarray | None:
-    """Draws a person and cuts a patch out of the mask.
+    """Draws a patient and cuts a patch out of the mask.
 
     Args:
-      masks: (n, z, side, side) bool or uint8, of n people.
+      masks: (n, z, side, side) bool or uint8, of n patients.
       start: (z, y, x) of the patch's first voxel; may lie outside.
       shape: (d, h, w) of the patch.
       spacing_mm: Of slices, and of pixels.
@@ -109,7 +109,7 @@ def paint_masks(
     weight = soft * show
     contrast = draw.uniform(*_CONTRASTS) * levels.lesion_contrast
     slow, fast = (
-        1 + strength * _noise(plane.shape, width, draw)
+        smooth_factors(plane.shape, strength, width, draw)
         for strength, width in (_SLOW, _FAST)
     )
     contrast = contrast * np.clip(slow, 0.5, 1.5)
@@ -118,11 +118,3 @@ def paint_masks(
     labels = np.broadcast_to(new_labels(contrast, levels), mask.shape)
     mask[painted] = labels[painted]
     return image, mask
-
-
-def _noise(
-    shape: Sequence[int], width: float, draw: np.random.Generator
-) -> np.ndarray:
-    """Draws a smooth field of mean 0 and standard deviation 1."""
-    noise = ndimage.gaussian_filter(draw.standard_normal(shape), width)
-    return noise / max(float(noise.std()), 1e-6)
