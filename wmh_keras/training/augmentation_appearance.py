@@ -16,7 +16,7 @@ from wmh_keras.training.augmentation_config import (
 )
 
 # Sides of the coarse grid whose bicubic interpolation is the bias field.
-_FIELD = 4
+FIELD = 4
 # Ghosts lie so far apart where the motion is in step with the acquisition.
 _IN_STEP = (1 / 2, 1 / 3, 1 / 4)
 
@@ -34,18 +34,57 @@ def change_appearance(
     Returns:
       The same shape and type.
     """
-    seeds = tf.unstack(tf.random.split(seed, 3))
     if not config.probability:
         return image
+    seeds = _seeds(seed)
     if config.blur_px:
-        image = blur(image, seeds[0], config)
+        image = blur(image, seeds["blur"], config)
     if config.motion_ghosts:
-        image = add_ghosts(image, tf.random.fold_in(seed, 3), config)
+        image = add_ghosts(image, seeds["ghosts"], config)
     if config.bias_field:
-        image = add_bias_field(image, seeds[1], config)
+        image = add_bias_field(image, seeds["bias"], config)
     if config.gamma:
-        image = change_gamma(image, seeds[2], config)
+        image = change_gamma(image, seeds["gamma"], config)
     return image
+
+
+def draw_appearance(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> dict[str, tf.Tensor]:
+    """Draws the changes that `change_appearance` makes for the same seed.
+
+    Args:
+      count: Slices.
+      seed: (2,) integer.
+      config: What to draw.
+
+    Returns:
+      Float32, of what the config asks for: blur_share (b,), ghosts (b, 4)
+      with the real and the imaginary part of their weight and the shares of
+      height and width that they are shifted by, bias_nodes (b, 4, 4, 1) and
+      gamma_power (b,). Slices that go without a change have what changes
+      nothing: 0, but for a power of 1.
+    """
+    if not config.probability:
+        return {}
+    seeds, drawn = _seeds(seed), {}
+    if config.blur_px:
+        drawn["blur_share"] = _blur_shares(count, seeds["blur"], config)
+    if config.motion_ghosts:
+        chosen, ghosts = _draw_ghosts(count, seeds["ghosts"], config)
+        places = tf.stack([tf.cast(count, tf.int64), 4])
+        drawn["ghosts"] = tf.scatter_nd(chosen, ghosts, places)
+    if config.bias_field:
+        drawn["bias_nodes"] = _bias_nodes(count, seeds["bias"], config)
+    if config.gamma:
+        drawn["gamma_power"] = _gamma_powers(count, seeds["gamma"], config)
+    return drawn
+
+
+def _seeds(seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    blur_seed, bias, gamma = tf.unstack(tf.random.split(seed, 3))
+    ghosts = tf.random.fold_in(seed, 3)
+    return {"blur": blur_seed, "bias": bias, "gamma": gamma, "ghosts": ghosts}
 
 
 def change_gamma(
@@ -56,10 +95,8 @@ def change_gamma(
     With t the intensity as a share of the slice's range, t becomes
     t ** exp(u), u uniform within ± gamma.
     """
-    count = tf.shape(image)[0]
-    amounts = tf.random.stateless_uniform((count,), seed, -1.0, 1.0)
-    amounts = tf.where(random_choice(count, seed, config), amounts, 0.0)
-    power = tf.exp(config.gamma * amounts)[:, None, None, None]
+    powers = _gamma_powers(tf.shape(image)[0], seed, config)
+    power = powers[:, None, None, None]
     low = tf.reduce_min(image, (1, 2), keepdims=True)
     span = tf.maximum(tf.reduce_max(image, (1, 2), keepdims=True) - low, 1e-6)
     bent = ((image - low) / span) ** power
@@ -67,7 +104,16 @@ def change_gamma(
     mean_2, variance_2 = tf.nn.moments(bent, (1, 2), keepdims=True)
     scale = tf.sqrt(variance / tf.maximum(variance_2, 1e-12))
     changed = (bent - mean_2) * scale + mean
-    return tf.where((amounts != 0)[:, None, None, None], changed, image)
+    return tf.where(power != 1, changed, image)
+
+
+def _gamma_powers(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Draws (count,) powers."""
+    amounts = tf.random.stateless_uniform((count,), seed, -1.0, 1.0)
+    amounts = tf.where(random_choice(count, seed, config), amounts, 0.0)
+    return tf.exp(config.gamma * amounts)
 
 
 def add_bias_field(
@@ -78,14 +124,21 @@ def add_bias_field(
     The darkest pixel stands for no signal, which no coil changes.
     """
     count, height, width = tf.unstack(tf.shape(image)[:3])
-    nodes = tf.random.stateless_uniform(
-        (count, _FIELD, _FIELD, 1), seed, -1.0, 1.0
-    )
-    gets_it = random_choice(count, seed, config)[:, None, None, None]
-    nodes = config.bias_field * tf.where(gets_it, nodes, 0.0)
+    nodes = _bias_nodes(count, seed, config)
     field = tf.image.resize(nodes, (height, width), "bicubic")
     low = tf.reduce_min(image, (1, 2), keepdims=True)
     return image + (image - low) * field
+
+
+def _bias_nodes(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Draws the nodes (count, FIELD, FIELD, 1) of each slice's field."""
+    nodes = tf.random.stateless_uniform(
+        (count, FIELD, FIELD, 1), seed, -1.0, 1.0
+    )
+    gets_it = random_choice(count, seed, config)[:, None, None, None]
+    return config.bias_field * tf.where(gets_it, nodes, 0.0)
 
 
 def blur(
@@ -96,11 +149,9 @@ def blur(
     The share of the blurred one is uniform within -sharpening and 1; below 0
     it is an unsharp mask.
     """
-    count, channels = tf.shape(image)[0], image.shape[-1]
-    low = -config.sharpening
-    share = low + (1 - low) * tf.random.stateless_uniform((count,), seed)
-    share = tf.where(random_choice(count, seed, config), share, 0.0)
-    reach = math.ceil(3 * config.blur_px)
+    share = _blur_shares(tf.shape(image)[0], seed, config)
+    channels = image.shape[-1]
+    reach = blur_reach(config)
     offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
     weights = tf.exp(-0.5 * (offsets / config.blur_px) ** 2)
     weights /= tf.reduce_sum(weights)
@@ -111,6 +162,20 @@ def blur(
         kernel = tf.tile(tf.reshape(weights, shape), (1, 1, channels, 1))
         blurred = tf.nn.depthwise_conv2d(blurred, kernel, (1, 1, 1, 1), "VALID")
     return image + share[:, None, None, None] * (blurred - image)
+
+
+def blur_reach(config: AugmentationConfig) -> int:
+    """Returns how many pixels to either side a blur mixes."""
+    return math.ceil(3 * config.blur_px)
+
+
+def _blur_shares(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tf.Tensor:
+    """Draws (count,) shares of the blurred slice."""
+    low = -config.sharpening
+    share = low + (1 - low) * tf.random.stateless_uniform((count,), seed)
+    return tf.where(random_choice(count, seed, config), share, 0.0)
 
 
 def add_ghosts(
@@ -127,23 +192,14 @@ def add_ghosts(
     the mean of each slice stays.
     """
     # Only those that get it, as what is shifted is copied.
-    chosen = tf.where(random_choice(tf.shape(image)[0], seed, config))
+    chosen, ghosts = _draw_ghosts(tf.shape(image)[0], seed, config)
     picked = tf.gather_nd(image, chosen)
-    count = tf.shape(picked)[0]
-    draws = tf.random.stateless_uniform((5, count), seed)
-    weight, phase = config.motion_ghosts * draws[0], 2 * math.pi * draws[1]
-    kinds = (*_IN_STEP, 0.0)
-    share = tf.gather(kinds, tf.cast(draws[2] * len(kinds), tf.int32))
-    share = tf.where(share > 0, share, 0.5 * draws[3])
-    along_y = tf.cast(draws[4] < 0.5, tf.float32)
-    real, imaginary = (
-        (weight * turn(phase))[:, None, None, None] for turn in (tf.cos, tf.sin)
-    )
+    real, imaginary, share_y, share_x = tf.unstack(ghosts, axis=1)
+    real, imaginary = (part[:, None, None, None] for part in (real, imaginary))
     low = tf.reduce_min(picked, (1, 2), keepdims=True)
     signal = picked - low
     there, back = (
-        _roll(signal, sign * share * along_y, sign * share * (1 - along_y))
-        for sign in (1, -1)
+        _roll(signal, sign * share_y, sign * share_x) for sign in (1, -1)
     )
     ghost = (there + back) / 2
     moved = tf.sqrt((signal + real * ghost) ** 2 + (imaginary * ghost) ** 2)
@@ -153,6 +209,22 @@ def add_ghosts(
     )
     moved *= level / tf.maximum(level_2, 1e-6)
     return tf.tensor_scatter_nd_update(image, chosen, moved + low)
+
+
+def _draw_ghosts(
+    count: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws who gets ghosts, (n, 1) int64, and these, (n, 4) float32."""
+    chosen = tf.where(random_choice(count, seed, config))
+    draws = tf.random.stateless_uniform((5, tf.shape(chosen)[0]), seed)
+    weight, phase = config.motion_ghosts * draws[0], 2 * math.pi * draws[1]
+    kinds = (*_IN_STEP, 0.0)
+    share = tf.gather(kinds, tf.cast(draws[2] * len(kinds), tf.int32))
+    share = tf.where(share > 0, share, 0.5 * draws[3])
+    along_y = tf.cast(draws[4] < 0.5, tf.float32)
+    parts = [weight * turn(phase) for turn in (tf.cos, tf.sin)]
+    shifts = [share * along_y, share * (1 - along_y)]
+    return chosen, tf.stack([*parts, *shifts], axis=1)
 
 
 def _roll(

@@ -22,7 +22,7 @@ _FOR_PATCHES = (
     "painted_lesions",
     "lesion_masks",
 )
-# Augmentations that are there for 2-D slices and patches, on the host.
+# Augmentations that are there for 2-D slices and patches.
 _APPEARANCE = ("gamma", "bias_field", "blur_px", "motion_ghosts")
 
 
@@ -101,10 +101,9 @@ def _check_what_is_for_2d(config: "TrainingConfig") -> None:
             "--sharpening: expected only with --blur_px, which is the scale "
             "of the edges that are sharpened"
         )
-    is_plain = len(config.patch_size) != 3 and config.augment_on == "host"
     for name in _APPEARANCE:
-        if getattr(config, name) and not is_plain:
+        if getattr(config, name) and len(config.patch_size) == 3:
             raise UsageError(
-                f"--{name}: expected 0 for 3-D patches and with "
-                f"--augment_on=device, received {getattr(config, name)}"
+                f"--{name}: expected 0 for 3-D patches, received "
+                f"{getattr(config, name)}"
             )

@@ -19,10 +19,12 @@ from wmh_keras.training.augmentation import (
     random_factors,
     random_matrices,
 )
+from wmh_keras.training.augmentation_appearance import draw_appearance
 from wmh_keras.training.augmentation_config import (
     AugmentationConfig,
     random_choice,
 )
+from wmh_keras.training.device_appearance import change_appearance
 
 Tensor = keras.KerasTensor  # or that of the backend
 
@@ -65,6 +67,8 @@ class DeviceAugmentation:
             mask = _project(mask, matrices, "nearest")
         if config.contrast and config.probability:
             image = image * changes["contrast"][:, None, None, None]
+        if config.changes_appearance and config.probability:
+            image = change_appearance(image, changes, config)
         if config.noise_std and config.probability:
             noise = _standard_normal(image.shape, changes["noise_seed"])
             image = image + noise * changes["noise_std"][:, None, None, None]
@@ -91,7 +95,8 @@ def draw_changes(
 
     Returns:
       Float32 but for the seeds: matrix (b, 8), contrast (b,) factors,
-      noise_std (b,), 0 for slices without, and noise_seed (b, 2) int32.
+      noise_std (b,), 0 for slices without, and noise_seed (b, 2) int32;
+      and what `draw_appearance` gives.
     """
     moving, contrast, noise = tf.unstack(tf.random.split(seed, 3))
     return {
@@ -103,6 +108,7 @@ def draw_changes(
         "noise_seed": tf.random.stateless_uniform(
             (count, 2), tf.random.fold_in(noise, 2), None, None, tf.int32
         ),
+        **draw_appearance(count, tf.random.fold_in(seed, 1), config),
     }
 
 

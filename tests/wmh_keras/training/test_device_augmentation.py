@@ -21,6 +21,14 @@ NO_NOISE = {
     "probability": 0.7,
 }
 
+APPEARANCE = {
+    "gamma": 0.4,
+    "bias_field": 0.3,
+    "blur_px": 1.5,
+    "sharpening": 0.5,
+    "motion_ghosts": 0.5,
+}
+
 
 def make_batch(count=6, side=16):
     rng = np.random.default_rng(0)
@@ -65,6 +73,45 @@ def test_the_device_does_what_the_host_does(padding, seed):
     assert np.abs(expected_image - image).max() > 1
     np.testing.assert_allclose(new_image, expected_image, atol=1e-5)
     np.testing.assert_array_equal(new_mask, expected_mask)
+
+
+@pytest.mark.parametrize("probability", [0.5, 1.0])
+@pytest.mark.parametrize("names", [[n] for n in APPEARANCE] + [[*APPEARANCE]])
+def test_the_device_changes_how_slices_look_as_the_host_does(
+    names, probability
+):
+    strengths = {name: APPEARANCE[name] for name in names}
+    if names == ["sharpening"]:
+        strengths["blur_px"] = 0.7
+    config = AugmentationConfig(**strengths, probability=probability)
+    image, mask = make_batch(count=12, side=20)
+    expected_image, _ = on_host(image, mask, config)
+    new_image, new_mask = on_device(image, mask, config)
+    changed = (expected_image != image).any(axis=(1, 2, 3))
+    assert changed.sum() == 12 if probability == 1 else changed.any()
+    if len(names) == 1 and probability < 1:
+        assert not changed.all()
+        np.testing.assert_array_equal(new_image[~changed], image[~changed])
+    np.testing.assert_allclose(new_image, expected_image, atol=2e-5)
+    np.testing.assert_array_equal(new_mask, mask)
+
+
+def test_slices_of_other_sides_and_all_changes_together():
+    config = AugmentationConfig(**NO_NOISE, **APPEARANCE, padding="background")
+    rng = np.random.default_rng(1)
+    image = rng.normal(size=(9, 16, 22, 1)).astype(np.float16)
+    mask = rng.integers(0, 3, (9, 16, 22)).astype(np.uint8)
+    expected_image, expected_mask = on_host(image, mask, config)
+    changes = draw_changes(
+        tf.constant(9), tf.constant([16, 22]), tf.constant(SEED), config
+    )
+    received = DeviceAugmentation(config, (16, 22)).apply(
+        keras.ops.convert_to_tensor(image),
+        keras.ops.convert_to_tensor(mask[..., None]),
+        {n: keras.ops.convert_to_tensor(v.numpy()) for n, v in changes.items()},
+    )
+    np.testing.assert_allclose(received[0], expected_image, atol=1e-4)
+    np.testing.assert_array_equal(received[1][..., 0], expected_mask)
 
 
 def test_off_is_the_identity():
@@ -139,7 +186,8 @@ from wmh_keras.training.device_augmentation import (
 )
 
 config = AugmentationConfig(
-    0.5, 0.5, 20, 0.2, 0.2, 0.1, 0.1, padding="background"
+    0.5, 0.5, 20, 0.2, 0.2, 0.1, 0.1, padding="background",
+    gamma=0.4, bias_field=0.1, blur_px=1.5, motion_ghosts=0.2,
 )
 rng = np.random.default_rng(0)
 image = rng.normal(size=(8, 16, 16, 1)).astype("float16")

@@ -95,6 +95,8 @@ def test_half_precision_on_the_device_on_both_backends(
             "--steps_per_epoch=8",
             "--global_batch_size=6",
             "--learning_rate=0.02",
+            *("--gamma=0.3", "--bias_field=0.1", "--blur_px=1"),
+            "--motion_ghosts=0.2",
         ],
         cwd=repository,
         capture_output=True,
