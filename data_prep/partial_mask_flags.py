@@ -37,6 +37,27 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "holds the masks, where several do.",
         flag_values=flag_values,
     )
+    flags.DEFINE_string(
+        "predictions",
+        None,
+        "Output folder of wmh-predict for the same heads. Where the brain is "
+        "bright, a mask then says what the model does, as far as it is sure. "
+        "A model that was fitted on somebody who tests the next one would "
+        "tell it what it must not know: take one of the same fold.",
+        flag_values=flag_values,
+    )
+    for name, value, what in (
+        ("lesion_from", 0.5, "Probability from which on that is a lesion"),
+        ("tissue_below", 0.1, "Probability below which that is no lesion"),
+    ):
+        flags.DEFINE_float(
+            name,
+            value,
+            f"{what}; what lies between the two is ignored.",
+            lower_bound=0,
+            upper_bound=1,
+            flag_values=flag_values,
+        )
     define_split_flags(flag_values)
     for name, volume_ml, what in (
         ("min_brain_ml", 700, "smaller"),

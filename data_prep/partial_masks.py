@@ -3,8 +3,9 @@
 A training learns from them what is no lesion: scalp, fat, orbits, bone, muscle,
 fluid, and ordinary brain tissue. The masks say 0 there, and 2 (other pathology,
 which the training losses ignore) wherever the brain is bright, so that a lesion
-may be there. They never say 1, and belong into the split train alone: nothing
-can be measured against them.
+may be there. They never say 1, but with --predictions: there a model that knows
+other scans says 1 or 0, as far as it is sure (self-training). They belong into
+the split train alone: nothing can be measured against them.
 
 Writes OUTPUT_DIR/sub-*/…_mask.nii.gz, pictures of what was taken for the brain,
 and OUTPUT_DIR/cases.csv, a manifest of the heads and of the labelled study,
@@ -16,6 +17,14 @@ whose line was taken out of cases.csv stays out.
   wmh-partial-masks --input=HEADS --labelled=STUDY --output_dir=PARTIAL
   (look at PARTIAL/pictures, and take bad ones out of PARTIAL/cases.csv)
   wmh-prepare --input=PARTIAL/cases.csv --data_dir=DATA
+
+With what a model finds in the heads:
+
+  wmh-predict --input=HEADS --output_dir=PRED   (or with --model=RUN)
+  wmh-partial-masks --input=HEADS --labelled=STUDY --predictions=PRED \
+                    --output_dir=PARTIAL
+
+That model must not have seen who is to test the next one.
 """
 
 import sys
@@ -51,6 +60,7 @@ from data_prep.partial_cases import (
     write_manifest,
 )
 from data_prep.partial_mask_flags import define_flags
+from data_prep.predicted_labels import LESION, PredictedLabels
 from data_prep.prepare_flags import split_choices_from
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import (
@@ -67,6 +77,7 @@ from wmh_keras.pictures.overlay import draw_tiles
 from wmh_keras.pictures.overview import write_overview
 
 _NAME = "Partial masks of heads without manual masks"
+_LABELS_BY = "LabelsByPrediction"
 # What the intensities have to allow; nothing else of it counts here.
 _SCALING = PreprocessConfig(normalization="clipped_zscore")
 
@@ -78,8 +89,9 @@ def main(flag_values: flags.FlagValues) -> int:
     if limits[0] >= limits[1]:
         raise UsageError("--min_brain_ml: expected less than --max_brain_ml")
     split_choices = split_choices_from(flag_values)
+    predicted = _predicted_labels(flag_values)
     output_dir = Path(flag_values.output_dir).absolute()
-    _check_place(output_dir)
+    _check_place(output_dir, predicted, overwrite=flag_values.overwrite)
     labelled: list[Case] = []
     if flag_values.labelled:
         labelled = find_cases(
@@ -106,10 +118,10 @@ def main(flag_values: flags.FlagValues) -> int:
             for case in sound
             if flag_values.overwrite or not mask_path(output_dir, case).exists()
         ]
-        _write_description(output_dir)
+        _write_description(output_dir, predicted)
         try:
             for case in progress(todo, "partial masks", unit="scan"):
-                if _make_mask(case, output_dir, limits):
+                if _make_mask(case, output_dir, limits, predicted):
                     made.append(case)
                 else:
                     refused.append(case.volume_id)
@@ -121,26 +133,50 @@ def main(flag_values: flags.FlagValues) -> int:
     return _report(output_dir, made, refused, has_study=bool(labelled))
 
 
-def _check_place(output_dir: Path) -> None:
+def _predicted_labels(flag_values: flags.FlagValues) -> PredictedLabels | None:
+    if flag_values.predictions:
+        return PredictedLabels(
+            Path(flag_values.predictions),
+            flag_values.lesion_from,
+            flag_values.tissue_below,
+        )
+    for name in ("lesion_from", "tissue_below"):
+        if flag_values[name].present:
+            raise UsageError(f"--{name} needs --predictions")
+    return None
+
+
+def _check_place(
+    output_dir: Path, predicted: PredictedLabels | None, *, overwrite: bool
+) -> None:
     if not output_dir.exists():
         return
     if not output_dir.is_dir():
         raise UserError(f"{output_dir}: expected a folder, received a file")
-    is_own = (
-        is_own_folder(output_dir)
-        and read_description(output_dir).get("Name") == _NAME
-    )
+    description = read_description(output_dir)
+    is_own = is_own_folder(output_dir) and description.get("Name") == _NAME
     if not is_own and any(output_dir.iterdir()):
         raise UserError(
             f"{output_dir}: expected a new folder or one that this program "
             "began, received one with other content; choose another "
             "--output_dir"
         )
+    earlier = description.get(_LABELS_BY)
+    labels_by = str(predicted) if predicted else None
+    if is_own and earlier != labels_by and not overwrite:
+        raise UserError(
+            f"{output_dir}: its masks were made by other flags "
+            f"({earlier or 'without --predictions'}), and would stay beside "
+            "the new ones; choose another --output_dir, or give --overwrite"
+        )
 
 
-def _write_description(output_dir: Path) -> None:
+def _write_description(
+    output_dir: Path, predicted: PredictedLabels | None
+) -> None:
     # Says whose output this is: wmh-prepare never takes it for a reference by
     # itself, only where the manifest names it.
+    labels_by = {_LABELS_BY: str(predicted)} if predicted else {}
     write_json(
         output_dir / "dataset_description.json",
         {
@@ -148,6 +184,7 @@ def _write_description(output_dir: Path) -> None:
             "BIDSVersion": "1.9.0",
             "DatasetType": "derivative",
             "GeneratedBy": [{"Name": PROGRAM_NAME, "Version": __version__}],
+            **labels_by,
         },
     )
 
@@ -173,7 +210,10 @@ def _kept(
 
 
 def _make_mask(
-    case: Case, output_dir: Path, limits: tuple[float, float]
+    case: Case,
+    output_dir: Path,
+    limits: tuple[float, float],
+    predicted: PredictedLabels | None,
 ) -> bool:
     """Makes picture and mask of one head; False where there is no brain."""
     path = mask_path(output_dir, case)
@@ -181,15 +221,20 @@ def _make_mask(
         flair = read_volume(case.flair)
         brain = find_brain(flair)
         labels = partial_labels(flair, brain)
+        if predicted:
+            labels = predicted.apply(case, flair, labels)
     except VolumeError as error:
         path.unlink(missing_ok=True)
         print(f"{case.volume_id}: no mask: {error}")
         return False
-    ignored = np.count_nonzero(labels) / np.count_nonzero(brain.inside)
+    share = np.count_nonzero(labels == IGNORED) / np.count_nonzero(brain.inside)
     summary = (
-        f"brain {brain.volume_ml:.0f} ml, {ignored:.0%} of it ignored"
+        f"brain {brain.volume_ml:.0f} ml, {share:.0%} of it ignored"
         f"{', skull-stripped' if brain.is_stripped else ''}"
     )
+    if predicted:
+        lesions = np.count_nonzero(labels == LESION) * flair.voxel_mm3 / 1000
+        summary += f", {lesions:.1f} ml taken for lesions"
     is_plausible = limits[0] <= brain.volume_ml <= limits[1]
     warnings = []
     if not is_plausible:
@@ -217,14 +262,17 @@ def _draw(
     labels: np.ndarray,
     summary: str,
 ) -> None:
-    tiles = draw_tiles(flair, labels == IGNORED, brain.inside, count=12)
+    marked, meaning = IGNORED, "ignored: a lesion may be there"
+    if np.any(labels == LESION):
+        marked, meaning = LESION, "taken for a lesion, as the model says"
+    tiles = draw_tiles(flair, labels == marked, brain.inside, count=12)
     write_overview(
         path,
         tiles,
         title=case.volume_id,
         subtitle=summary,
         has_reference=True,
-        names=("ignored: a lesion may be there", "brain; outside of it none"),
+        names=(meaning, "brain; outside of it none"),
     )
 
 

@@ -223,3 +223,88 @@ def test_a_folder_of_something_else_is_left_alone(heads, capsys):
 def test_flags_that_make_no_sense(heads, tmp_path, flags):
     assert run(heads, tmp_path / "out", *flags) == 2
     assert not (tmp_path / "out").exists()
+
+
+def write_probabilities(heads: Path, folder: Path, values: float) -> Path:
+    """Writes what wmh-predict would: `values` in the upper half of x."""
+    for case in find_cases(heads, warn=lambda _: None):
+        flair = read_volume(case.flair)
+        probability = np.full(flair.shape, 0.05, np.float32)
+        probability[flair.shape[0] // 2 :] = values
+        name = Path(case.flair).name.replace("FLAIR", "label-WMH_probseg")
+        path = folder / Path(case.flair).relative_to(heads).parent / name
+        write_image(path, probability, flair)
+    return folder
+
+
+@pytest.mark.parametrize(("value", "label"), [(0.5, 1), (0.3, 2), (0.06, 0)])
+def test_predictions_decide_where_the_brain_is_bright(
+    heads, tmp_path, capsys, value, label
+):
+    (heads / "sub-a" / "ses-2" / "anat" / "sub-a_ses-2_FLAIR.nii.gz").unlink()
+    predictions = write_probabilities(heads, tmp_path / "pred", value)
+    # Neither is taken for the probabilities of the head.
+    disagreement = "sub-a_ses-1_label-WMH_desc-disagreement_probseg.nii.gz"
+    (predictions / disagreement).write_bytes(b"")
+    assert run(heads, tmp_path / "plain") == 0
+    flag = f"--predictions={predictions}"
+    assert run(heads, tmp_path / "out", flag) == 0
+    plain, labels = (
+        read_mask(mask_of(tmp_path / name, "a", "1")).data
+        for name in ("plain", "out")
+    )
+    half = np.arange(len(labels))[:, None, None] >= len(labels) // 2
+    assert (plain == 2).any()
+    np.testing.assert_array_equal(
+        labels, np.where((plain == 2) & half, label, 0)
+    )
+    assert "ml taken for lesions" in capsys.readouterr().out
+
+
+def test_the_limits_are_flags_and_need_predictions(heads, tmp_path, capsys):
+    predictions = write_probabilities(heads, tmp_path / "pred", 0.3)
+    flags = f"--predictions={predictions}", "--lesion_from=0.3"
+    assert run(heads, tmp_path / "out", *flags) == 0
+    labels = read_mask(mask_of(tmp_path / "out", "a", "1")).data
+    assert set(np.unique(labels)) == {0, 1}
+    assert run(heads, tmp_path / "x", *flags, "--tissue_below=0.4") == 2
+    assert "--tissue_below: expected at most" in capsys.readouterr().err
+    assert run(heads, tmp_path / "x", "--lesion_from=0.3") == 2
+    assert "--lesion_from needs --predictions" in capsys.readouterr().err
+
+
+def test_masks_made_by_other_flags_do_not_stay_among_new_ones(
+    heads, tmp_path, capsys
+):
+    flag = f"--predictions={write_probabilities(heads, tmp_path / 'p', 0.9)}"
+    out = tmp_path / "out"
+    assert run(heads, out) == 0
+    assert run(heads, out, flag) == 1
+    assert "without --predictions" in capsys.readouterr().err
+    assert run(heads, out, flag, "--overwrite") == 0
+    assert run(heads, out, flag) == 0
+    assert "kept, its mask is there" in capsys.readouterr().out
+    assert run(heads, out, flag, "--tissue_below=0.2") == 1
+    assert "1 from probability 0.5 on, 0 below 0.1" in capsys.readouterr().err
+    assert run(heads, out) == 1
+
+
+def test_predictions_that_do_not_fit_are_told_of(heads, tmp_path, capsys):
+    flag = f"--predictions={tmp_path / 'pred'}"
+    assert run(heads, tmp_path / "out", flag) == 1
+    assert "a folder that wmh-predict wrote" in capsys.readouterr().err
+    predictions = write_probabilities(heads, tmp_path / "pred", 0.9)
+    one, two = sorted(predictions.rglob("*.nii.gz"))
+    flair = read_volume(next(heads.rglob("*ses-1_FLAIR.nii.gz")))
+    write_image(one, flair.data + 2, flair)
+    two.unlink()
+    assert run(heads, tmp_path / "out", flag) == 1
+    out = capsys.readouterr().out
+    assert "sub-a_ses-1: no mask: " in out
+    assert "expected probabilities of 0 to 1" in out
+    assert "sub-a_ses-2: no mask: expected one file" in out
+    other = make_phantom(dataclasses.replace(CONFIG, shape=(50, 52, 10)))[0]
+    write_image(one, other.data / other.data.max(), other)
+    assert run(heads, tmp_path / "out", flag) == 1
+    out = capsys.readouterr().out
+    assert "on another grid" in out, out
