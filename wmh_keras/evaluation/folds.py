@@ -148,8 +148,13 @@ def _check_unseen(folds: Sequence[Fold]) -> None:
 
 
 def _check_agreement(folds: Sequence[Fold]) -> None:
-    """Checks that the models are one recipe's, used in one way."""
+    """Checks that the models are one recipe's, used in one way.
+
+    Their data may differ: where a model of each fold labels scans that nobody
+    has drawn, each fold has its own.
+    """
     first, *others = folds
+    names = describe_model(first.info).keys() - {"data_identity"}
     way_out = {}
     if first.model.settings is None:
         way_out = {
@@ -158,13 +163,11 @@ def _check_agreement(folds: Sequence[Fold]) -> None:
             for name in ("threshold", "min_lesion_mm3")
         }
     for other in others:
-        for name in (*describe_model(first.info), *way_out):
+        for name in (*sorted(names), *way_out):
             ours, theirs = (getattr(fold.info, name) for fold in (first, other))
             if ours != theirs:
                 raise UserError(
                     f"{other.model.model}: expected {name} {ours} as in "
                     f"{first.model.model}, received {theirs}; "
-                    + way_out.get(
-                        name, "all models have to be of one recipe and data set"
-                    )
+                    + way_out.get(name, "all models have to be of one recipe")
                 )

@@ -171,8 +171,26 @@ def _check(
         "seed": seed,
         **describe_computing(request),
     }
-    warnings = _warn_of_left_out(request.fold_models, folds, data)
+    warnings = (
+        *_warn_of_other_data(folds, data),
+        *_warn_of_left_out(request.fold_models, folds, data),
+    )
     return _CheckedFolds(data, folds, rules, evaluated, warnings)
+
+
+def _warn_of_other_data(
+    folds: Sequence[Fold], data: PreparedData
+) -> tuple[str, ...]:
+    """Warns of models of other data sets than the one that is evaluated."""
+    others = [f for f in folds if f.info.data_identity != data.identity]
+    if not others:
+        return ()
+    return (
+        f"{len(others)} of {len(folds)} models were trained on other data sets "
+        f"than {data.data_dir} ({others[0].model.model} is the first): whom "
+        "they have seen is known by the ids alone, which have to mean the same "
+        "people",
+    )
 
 
 def _warn_of_left_out(

@@ -85,6 +85,7 @@ def test_damaged_tables_are_refused(tmp_path, text, message):
 
 class Data:
     identity = "of the data"
+    data_dir = Path("data")
 
     def select(self, subjects="abcd"):
         return [SimpleNamespace(subject_id=subject) for subject in subjects]
@@ -106,6 +107,7 @@ def describe(tmp_path, monkeypatch):
             preprocess=PreprocessConfig(side=32),
             seen_subjects=(subject_digest("b"),),
             files={"member_0.weights.h5": "1"},
+            data_identity=Data.identity,
         ),
     }
     infos["two"] = dataclasses.replace(
@@ -114,10 +116,10 @@ def describe(tmp_path, monkeypatch):
         files={"member_0.weights.h5": "2"},
     )
 
-    def describe_with(request=(), **second):
+    def describe_with(request=(), function=describe_out_of_fold, **second):
         second = dataclasses.replace(infos["two"], **second)
         models = {**infos, "two": second}
-        return describe_out_of_fold(
+        return function(
             OutOfFoldRequest(Path("data"), table, **dict(request)),
             lambda path: models[path.name],
             seed=4,
@@ -143,7 +145,6 @@ def test_the_description_knows_every_model(describe):
         ({"min_lesion_mm3": 3.0}, "expected min_lesion_mm3 0.0 .* --min_les"),
         ({"network": "other"}, "of one recipe"),
         ({"preprocess": PreprocessConfig(side=64)}, "expected preprocess"),
-        ({"data_identity": "other"}, "expected data_identity"),
         (
             {"seen_subjects": (subject_digest("b"),)},
             r"trained or validated on .*\n  .*two: b\n",
@@ -153,6 +154,17 @@ def test_the_description_knows_every_model(describe):
 def test_models_that_make_no_evaluation_are_refused(describe, second, message):
     with pytest.raises(UserError, match=message):
         describe(**second)
+
+
+def test_folds_may_have_data_of_their_own_and_it_is_said(describe):
+    same, other = (
+        describe(function=out_of_fold._check, data_identity=identity).warnings
+        for identity in (Data.identity, "labels of this fold")
+    )
+    assert same == ()
+    (warning,) = other
+    assert "1 of 2 models were trained on other data sets" in warning
+    assert "two is the first" in warning
 
 
 def test_a_setting_for_all_makes_them_agree(describe):
