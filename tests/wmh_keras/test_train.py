@@ -144,7 +144,7 @@ def test_the_paper_s_recipe_says_every_number_itself():
         assert line in text.splitlines()
 
 
-@pytest.mark.parametrize("name", ["unet.cfg", "u_resnet.cfg"])
+@pytest.mark.parametrize("name", ["unet.cfg", "u_resnet.cfg", "robust.cfg"])
 def test_a_recipe_goes_together_with_that_of_accelerators(name):
     folder = train.FLAGFILE_DIR
     recipe = parse(f"--flagfile={folder / name}")
@@ -155,3 +155,24 @@ def test_a_recipe_goes_together_with_that_of_accelerators(name):
     assert both == dataclasses.replace(
         recipe, dtype="mixed_bfloat16", augment_on="device"
     )
+
+
+def test_a_student_is_its_teacher_s_recipe_but_for_strengths_and_length():
+    folder = train.FLAGFILE_DIR
+    teacher = parse(f"--flagfile={folder / 'robust.cfg'}")
+    student = parse(
+        f"--flagfile={folder / 'robust.cfg'}",
+        f"--flagfile={folder / 'student.cfg'}",
+    )
+    changed = {
+        field.name
+        for field in dataclasses.fields(teacher)
+        if getattr(teacher, field.name) != getattr(student, field.name)
+    }
+    strengths = {"gamma", "contrast", "bias_field", "noise_std"}
+    lengths = {"epochs", "cosine_epochs", "validation_every"}
+    assert changed == strengths | lengths
+    for name in strengths:
+        assert getattr(student, name) > getattr(teacher, name)
+    # The learning rate falls to the end, where alone there is a validation.
+    assert len({getattr(student, name) for name in lengths}) == 1
