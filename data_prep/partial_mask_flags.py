@@ -42,8 +42,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "Output folder of wmh-predict for the same heads. Where the brain is "
         "bright, a mask then says what the model does, as far as it is sure. "
-        "A model that was fitted on somebody who tests the next one would "
-        "tell it what it must not know: take one of the same fold.",
+        "Who is to test the next model must not have been fitted by this one: "
+        "in a cross-validation take that of the same fold.",
         flag_values=flag_values,
     )
     for name, value, what in (

@@ -21,14 +21,13 @@ whose line was taken out of cases.csv stays out.
 With what a model finds in the heads:
 
   wmh-predict --input=HEADS --output_dir=PRED   (or with --model=RUN)
-  wmh-partial-masks --input=HEADS --labelled=STUDY --predictions=PRED \
-                    --output_dir=PARTIAL
+  wmh-partial-masks --input=HEADS --predictions=PRED --output_dir=PARTIAL
 
-That model must not have seen who is to test the next one.
+Who is to test the next model must not have been fitted by this one.
 """
 
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +40,10 @@ from data_prep.brain_region import (
     partial_labels,
 )
 from data_prep.cases import Case, find_cases
-from data_prep.cases.listing import (
-    PROGRAM_NAME,
-    bullet_list,
-    is_own_folder,
-    read_description,
-)
+from data_prep.cases.listing import bullet_list
 from data_prep.checks import all_problems, check_cases, format_problems
-from data_prep.errors import UsageError, UserError, VolumeError
-from data_prep.files import locked_folder, write_json
+from data_prep.errors import UsageError, VolumeError
+from data_prep.files import locked_folder
 from data_prep.nifti import read_volume
 from data_prep.nifti_writing import write_mask
 from data_prep.partial_cases import (
@@ -60,6 +54,12 @@ from data_prep.partial_cases import (
     write_manifest,
 )
 from data_prep.partial_mask_flags import define_flags
+from data_prep.partial_output import (
+    check_place,
+    kept,
+    remove_masks,
+    write_description,
+)
 from data_prep.predicted_labels import LESION, PredictedLabels
 from data_prep.prepare_flags import split_choices_from
 from data_prep.preprocess_config import PreprocessConfig
@@ -71,13 +71,10 @@ from data_prep.program import (
     run_program,
 )
 from data_prep.splits import assign_splits
-from data_prep.version import __version__
 from data_prep.volume import Volume
 from wmh_keras.pictures.overlay import draw_tiles
 from wmh_keras.pictures.overview import write_overview
 
-_NAME = "Partial masks of heads without manual masks"
-_LABELS_BY = "LabelsByPrediction"
 # What the intensities have to allow; nothing else of it counts here.
 _SCALING = PreprocessConfig(normalization="clipped_zscore")
 
@@ -91,7 +88,8 @@ def main(flag_values: flags.FlagValues) -> int:
     split_choices = split_choices_from(flag_values)
     predicted = _predicted_labels(flag_values)
     output_dir = Path(flag_values.output_dir).absolute()
-    _check_place(output_dir, predicted, overwrite=flag_values.overwrite)
+    labels_by = str(predicted or "")
+    check_place(output_dir, labels_by, overwrite=flag_values.overwrite)
     labelled: list[Case] = []
     if flag_values.labelled:
         labelled = find_cases(
@@ -110,15 +108,13 @@ def main(flag_values: flags.FlagValues) -> int:
     sound = [check.case for check in checks if not check.problems]
     with locked_folder(output_dir, "another process writes here"):
         manifest = output_dir / "cases.csv"
-        made = []
-        if not flag_values.overwrite:
-            made = _kept(sound, output_dir, listed_masks(manifest))
+        if flag_values.overwrite:
+            remove_masks(output_dir, sound)
+        write_description(output_dir, labels_by)
+        made = kept(sound, output_dir, listed_masks(manifest))
         todo = [
-            case
-            for case in sound
-            if flag_values.overwrite or not mask_path(output_dir, case).exists()
+            case for case in sound if not mask_path(output_dir, case).exists()
         ]
-        _write_description(output_dir, predicted)
         try:
             for case in progress(todo, "partial masks", unit="scan"):
                 if _make_mask(case, output_dir, limits, predicted):
@@ -130,11 +126,19 @@ def main(flag_values: flags.FlagValues) -> int:
                 write_manifest(manifest, made, labelled, splits)
             elif todo:
                 manifest.unlink(missing_ok=True)
-    return _report(output_dir, made, refused, has_study=bool(labelled))
+    return _report(
+        output_dir,
+        made,
+        refused,
+        has_study=bool(labelled),
+        is_predicted=predicted is not None,
+    )
 
 
 def _predicted_labels(flag_values: flags.FlagValues) -> PredictedLabels | None:
-    if flag_values.predictions:
+    if flag_values.predictions is not None:
+        if not flag_values.predictions:
+            raise UsageError("--predictions: expected a folder, received ''")
         return PredictedLabels(
             Path(flag_values.predictions),
             flag_values.lesion_from,
@@ -144,69 +148,6 @@ def _predicted_labels(flag_values: flags.FlagValues) -> PredictedLabels | None:
         if flag_values[name].present:
             raise UsageError(f"--{name} needs --predictions")
     return None
-
-
-def _check_place(
-    output_dir: Path, predicted: PredictedLabels | None, *, overwrite: bool
-) -> None:
-    if not output_dir.exists():
-        return
-    if not output_dir.is_dir():
-        raise UserError(f"{output_dir}: expected a folder, received a file")
-    description = read_description(output_dir)
-    is_own = is_own_folder(output_dir) and description.get("Name") == _NAME
-    if not is_own and any(output_dir.iterdir()):
-        raise UserError(
-            f"{output_dir}: expected a new folder or one that this program "
-            "began, received one with other content; choose another "
-            "--output_dir"
-        )
-    earlier = description.get(_LABELS_BY)
-    labels_by = str(predicted) if predicted else None
-    if is_own and earlier != labels_by and not overwrite:
-        raise UserError(
-            f"{output_dir}: its masks were made by other flags "
-            f"({earlier or 'without --predictions'}), and would stay beside "
-            "the new ones; choose another --output_dir, or give --overwrite"
-        )
-
-
-def _write_description(
-    output_dir: Path, predicted: PredictedLabels | None
-) -> None:
-    # Says whose output this is: wmh-prepare never takes it for a reference by
-    # itself, only where the manifest names it.
-    labels_by = {_LABELS_BY: str(predicted)} if predicted else {}
-    write_json(
-        output_dir / "dataset_description.json",
-        {
-            "Name": _NAME,
-            "BIDSVersion": "1.9.0",
-            "DatasetType": "derivative",
-            "GeneratedBy": [{"Name": PROGRAM_NAME, "Version": __version__}],
-            **labels_by,
-        },
-    )
-
-
-def _kept(
-    cases: Sequence[Case], output_dir: Path, listed: Set[str] | None
-) -> list[Case]:
-    """Returns the heads that have a mask, less those taken out by a person."""
-    kept = []
-    for case in cases:
-        path = mask_path(output_dir, case)
-        if not path.exists():
-            continue
-        if listed is None or str(path) in listed:
-            kept.append(case)
-            print(f"{case.volume_id}: kept, its mask is there")
-        else:
-            print(
-                f"{case.volume_id}: stays out, cases.csv does not list its "
-                "mask any more (--overwrite makes and lists it anew)"
-            )
-    return kept
 
 
 def _make_mask(
@@ -224,7 +165,8 @@ def _make_mask(
         if predicted:
             labels = predicted.apply(case, flair, labels)
     except VolumeError as error:
-        path.unlink(missing_ok=True)
+        for old in (path, picture_path(output_dir, case)):
+            old.unlink(missing_ok=True)
         print(f"{case.volume_id}: no mask: {error}")
         return False
     share = np.count_nonzero(labels == IGNORED) / np.count_nonzero(brain.inside)
@@ -282,15 +224,19 @@ def _report(
     refused: Sequence[str],
     *,
     has_study: bool,
+    is_predicted: bool,
 ) -> int:
     if refused:
         print(f"\n{len(refused)} without a mask:\n{bullet_list(refused)}")
     if made:
+        advice = (
+            ", or whose orange one holds no lesions" if is_predicted else ""
+        )
         print(
             f"\n{len(made)} partial masks in {output_dir}\n"
             f"Look at {output_dir / 'pictures'} before you train on them, and "
             "delete from cases.csv the lines of heads whose blue outline is "
-            "not their brain. Then:\n"
+            f"not their brain{advice}. Then:\n"
             f"  wmh-prepare --input={output_dir / 'cases.csv'} --data_dir=DATA"
         )
         if not has_study:

@@ -7,6 +7,9 @@ Student, CVPR 2020, whose student sees the images harder than its teacher did.
 
 import dataclasses
 import functools
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +17,13 @@ import numpy as np
 from data_prep.brain_region import IGNORED
 from data_prep.cases import Case
 from data_prep.errors import UsageError, UserError, VolumeError
-from data_prep.nifti import nifti_stem, read_volume
+from data_prep.files import sha256_of
+from data_prep.nifti import read_probability
 from data_prep.volume import Volume, check_same_grid
 
 LESION = 1
-# As wmh-predict names them: of BIDS data sets, and of anything else.
-_BIDS_ENDING = "_label-WMH_probseg.nii.gz"
-_PLAIN_ENDING = "_probability.nii.gz"
+# What wmh-predict writes beside every scan's maps.
+_RECORD_ENDING = "_prediction.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +32,14 @@ class PredictedLabels:
 
     Attributes:
       folder: that wmh-predict wrote the probabilities of the heads into.
-      lesion_from: probability from which on a voxel is a lesion.
-      tissue_below: probability below which it is none.
+      lesion_from: probability from which on a voxel is a lesion, above 0 and at
+        most 1.
+      tissue_below: probability below which it is none, at most that.
 
     Raises:
-      UsageError: the second is not below the first.
-      UserError: there are no probabilities in the folder.
+      UsageError: one of the two is out of its range.
+      UserError: there are no records of predictions in the folder, a damaged
+        one, or those of several models.
     """
 
     folder: Path
@@ -42,23 +47,31 @@ class PredictedLabels:
     tissue_below: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.tissue_below > self.lesion_from:
+        # Written so that NaN, which lies in no range, fails.
+        if not 0 < self.lesion_from <= 1:
             raise UsageError(
-                "--tissue_below: expected at most --lesion_from "
+                "--lesion_from: expected above 0 and at most 1, received "
+                f"{self.lesion_from:g}"
+            )
+        if not 0 <= self.tissue_below <= self.lesion_from:
+            raise UsageError(
+                "--tissue_below: expected 0 to --lesion_from "
                 f"({self.lesion_from:g}), received {self.tissue_below:g}"
             )
-        if not self._files:
+        if len(self._models) != 1:
+            received = ", ".join(sorted(self._models)) or "none"
             raise UserError(
-                f"--predictions={self.folder}: expected a folder that "
-                f"wmh-predict wrote, with files *{_BIDS_ENDING} or "
-                f"*{_PLAIN_ENDING}; found none"
+                f"--predictions={self.folder}: expected an output folder of "
+                f"wmh-predict with records *{_RECORD_ENDING} of one model, "
+                f"received {received}"
             )
 
     def __str__(self) -> str:
         """What the labels are made by, as the output's description says."""
+        (model,) = self._models
         return (
-            f"1 from probability {self.lesion_from:g} on, 0 below "
-            f"{self.tissue_below:g}"
+            f"model {model}: 1 from probability {self.lesion_from:g} on, 0 "
+            f"below {self.tissue_below:g}"
         )
 
     def apply(
@@ -76,48 +89,73 @@ class PredictedLabels:
           uint8 (x, y, z) of 0, 1 and `IGNORED`.
 
         Raises:
-          VolumeError: the model has not predicted this head, or its
+          VolumeError: the model has not predicted this very image, or its
             probabilities cannot be used.
         """
-        path = self._file_of(case)
-        probability = read_volume(path)
+        path = self._probabilities.get(sha256_of(case.flair))
+        if path is None:
+            raise VolumeError(
+                f"{self.folder} has no prediction of this image as it is; run "
+                "wmh-predict on the same heads"
+            )
+        probability = read_probability(path)
         try:
             check_same_grid(probability, flair)
         except VolumeError as error:
             raise VolumeError(f"{path}: {error}") from error
-        values = probability.data
-        if values.min() < 0 or values.max() > 1:
-            raise VolumeError(
-                f"{path}: expected probabilities of 0 to 1, received "
-                f"{values.min():g} to {values.max():g}"
-            )
         decided = np.select(
-            [values >= self.lesion_from, values < self.tissue_below],
+            [
+                probability.data >= self.lesion_from,
+                probability.data < self.tissue_below,
+            ],
             [LESION, 0],
             IGNORED,
         )
         return np.where(labels == IGNORED, decided, labels).astype(np.uint8)
 
     @functools.cached_property
-    def _files(self) -> dict[str, list[Path]]:
-        """The probabilities by file name."""
-        found: dict[str, list[Path]] = {}
-        for path in sorted(self.folder.rglob("*.nii.gz")):
-            if path.name.endswith((_BIDS_ENDING, _PLAIN_ENDING)):
-                found.setdefault(path.name, []).append(path)
-        return found
+    def _probabilities(self) -> dict[str, Path]:
+        """The maps, by the SHA-256 of the image that was predicted.
 
-    def _file_of(self, case: Case) -> Path:
-        stem = nifti_stem(case.flair)
-        names = (
-            stem.removesuffix("_FLAIR") + _BIDS_ENDING,
-            stem + _PLAIN_ENDING,
-        )
-        paths = [path for name in names for path in self._files.get(name, ())]
-        if len(paths) != 1:
-            received = ", ".join(map(str, paths)) or "none"
-            raise VolumeError(
-                f"expected one file {' or '.join(names)} in {self.folder}, "
-                f"received {received}; run wmh-predict on the same heads"
-            )
-        return paths[0]
+        Not by its name, which may occur in several folders.
+        """
+        return {
+            record["input_sha256"]: path.parent / record["files"]["probability"]
+            for path, record in self._records
+        }
+
+    @functools.cached_property
+    def _models(self) -> set[str]:
+        return {
+            f"{record['settings']['model']} ({record['row']['model_checksum']})"
+            for _, record in self._records
+        }
+
+    @functools.cached_property
+    def _records(self) -> list[tuple[Path, dict]]:
+        """The records of scans that were segmented."""
+        records = []
+        for path in _find_records(self.folder):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                if record["status"] != "done":
+                    continue
+                # All that is asked of a record.
+                str(record["input_sha256"] + record["files"]["probability"])
+                str(record["settings"]["model"])
+                str(record["row"]["model_checksum"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{path}: expected the record of a prediction, received a "
+                    f"damaged file ({error}); predict this scan anew"
+                ) from error
+            records.append((path, record))
+        return records
+
+
+def _find_records(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(_RECORD_ENDING):
+                yield Path(place, name)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data_prep import partial_masks, prepare
 from data_prep.cases import find_cases
-from data_prep.files import read_csv
+from data_prep.files import read_csv, sha256_of, write_json
 from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
 from data_prep.partial_masks import cli
@@ -225,58 +225,114 @@ def test_flags_that_make_no_sense(heads, tmp_path, flags):
     assert not (tmp_path / "out").exists()
 
 
-def write_probabilities(heads: Path, folder: Path, values: float) -> Path:
-    """Writes what wmh-predict would: `values` in the upper half of x."""
+def predict(
+    heads: Path, folder: Path, value: float, *, model: str = "unet-1"
+) -> Path:
+    """Writes what wmh-predict would: `value` in the upper half of x."""
     for case in find_cases(heads, warn=lambda _: None):
         flair = read_volume(case.flair)
         probability = np.full(flair.shape, 0.05, np.float32)
-        probability[flair.shape[0] // 2 :] = values
-        name = Path(case.flair).name.replace("FLAIR", "label-WMH_probseg")
-        path = folder / Path(case.flair).relative_to(heads).parent / name
-        write_image(path, probability, flair)
+        probability[flair.shape[0] // 2 :] = value
+        place = folder / Path(case.flair).relative_to(heads).parent
+        # The names are nothing to go by.
+        name = f"{case.session}_map.nii.gz"
+        write_image(place / name, probability, flair)
+        write_json(
+            place / f"{case.session}_prediction.json",
+            {
+                "status": "done",
+                "input_sha256": sha256_of(case.flair),
+                "settings": {"model": model},
+                "row": {"model_checksum": "abc"},
+                "files": {"probability": name},
+            },
+        )
     return folder
 
 
-@pytest.mark.parametrize(("value", "label"), [(0.5, 1), (0.3, 2), (0.06, 0)])
+@pytest.mark.parametrize(("value", "label"), [(0.5, 1), (0.3, 2), (0.05, 0)])
 def test_predictions_decide_where_the_brain_is_bright(
     heads, tmp_path, capsys, value, label
 ):
-    (heads / "sub-a" / "ses-2" / "anat" / "sub-a_ses-2_FLAIR.nii.gz").unlink()
-    predictions = write_probabilities(heads, tmp_path / "pred", value)
-    # Neither is taken for the probabilities of the head.
-    disagreement = "sub-a_ses-1_label-WMH_desc-disagreement_probseg.nii.gz"
-    (predictions / disagreement).write_bytes(b"")
+    predictions = predict(heads, tmp_path / "pred", value)
+    # A scan that failed has a record without a map.
+    (predictions / "x_prediction.json").write_text('{"status": "failed"}')
     assert run(heads, tmp_path / "plain") == 0
-    flag = f"--predictions={predictions}"
-    assert run(heads, tmp_path / "out", flag) == 0
-    plain, labels = (
-        read_mask(mask_of(tmp_path / name, "a", "1")).data
-        for name in ("plain", "out")
+    assert run(heads, tmp_path / "out", f"--predictions={predictions}") == 0
+    for session in "12":
+        plain, labels = (
+            read_mask(mask_of(tmp_path / name, "a", session)).data
+            for name in ("plain", "out")
+        )
+        half = np.arange(len(labels))[:, None, None] >= len(labels) // 2
+        assert (plain == 2).any()
+        np.testing.assert_array_equal(
+            labels, np.where((plain == 2) & half, label, 0)
+        )
+    out = capsys.readouterr().out
+    assert "ml taken for lesions" in out
+    assert "or whose orange one holds no lesions" in out
+
+
+def test_what_is_taken_for_lesions_is_in_the_picture(
+    heads, tmp_path, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(
+        partial_masks,
+        "write_overview",
+        lambda path, tiles, **words: drawn.append(words["names"][0]),
     )
-    half = np.arange(len(labels))[:, None, None] >= len(labels) // 2
-    assert (plain == 2).any()
-    np.testing.assert_array_equal(
-        labels, np.where((plain == 2) & half, label, 0)
-    )
-    assert "ml taken for lesions" in capsys.readouterr().out
+    assert run(heads, tmp_path / "plain") == 0
+    for value in (0.9, 0.3):
+        folder = predict(heads, tmp_path / f"pred_{value}", value)
+        flag = f"--predictions={folder}"
+        assert run(heads, tmp_path / f"out_{value}", flag) == 0
+    ignored, lesion = drawn[0], drawn[2]
+    assert "ignored" in ignored
+    assert "taken for a lesion" in lesion
+    assert drawn == [ignored] * 2 + [lesion] * 2 + [ignored] * 2
+
+
+def test_a_head_gets_no_other_head_s_prediction(heads, tmp_path, capsys):
+    """Not even one of the same name, nor one of an earlier version of it."""
+    predictions = predict(heads, tmp_path / "pred", 0.9)
+    flair = next(heads.rglob("*ses-1_FLAIR.nii.gz"))
+    image = read_volume(flair)
+    write_image(flair, image.data + 1, image)
+    assert run(heads, tmp_path / "out", f"--predictions={predictions}") == 1
+    out = capsys.readouterr().out
+    assert "sub-a_ses-1: no mask: " in out
+    assert "has no prediction of this image as it is" in out
+    assert mask_of(tmp_path / "out", "a", "2").exists()
+    assert not mask_of(tmp_path / "out", "a", "1").exists()
 
 
 def test_the_limits_are_flags_and_need_predictions(heads, tmp_path, capsys):
-    predictions = write_probabilities(heads, tmp_path / "pred", 0.3)
-    flags = f"--predictions={predictions}", "--lesion_from=0.3"
-    assert run(heads, tmp_path / "out", *flags) == 0
+    predictions = f"--predictions={predict(heads, tmp_path / 'pred', 0.3)}"
+    assert run(heads, tmp_path / "out", predictions, "--lesion_from=0.3") == 0
     labels = read_mask(mask_of(tmp_path / "out", "a", "1")).data
     assert set(np.unique(labels)) == {0, 1}
-    assert run(heads, tmp_path / "x", *flags, "--tissue_below=0.4") == 2
-    assert "--tissue_below: expected at most" in capsys.readouterr().err
-    assert run(heads, tmp_path / "x", "--lesion_from=0.3") == 2
-    assert "--lesion_from needs --predictions" in capsys.readouterr().err
+    for flags, message in (
+        ((predictions, "--tissue_below=0.6"), "--tissue_below: expected 0 to"),
+        ((predictions, "--tissue_below=nan"), "--tissue_below: expected 0 to"),
+        ((predictions, "--lesion_from=nan"), "--lesion_from: expected above 0"),
+        ((predictions, "--lesion_from=0"), "--lesion_from: expected above 0"),
+        (("--lesion_from=0.3",), "--lesion_from needs --predictions"),
+        (("--predictions=",), "--predictions: expected a folder"),
+    ):
+        assert run(heads, tmp_path / "x", *flags) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
-def test_masks_made_by_other_flags_do_not_stay_among_new_ones(
+def test_masks_made_otherwise_do_not_stay_among_new_ones(
     heads, tmp_path, capsys
 ):
-    flag = f"--predictions={write_probabilities(heads, tmp_path / 'p', 0.9)}"
+    flag, other = (
+        f"--predictions={predict(heads, tmp_path / name, 0.9, model=name)}"
+        for name in ("one", "other")
+    )
     out = tmp_path / "out"
     assert run(heads, out) == 0
     assert run(heads, out, flag) == 1
@@ -284,16 +340,45 @@ def test_masks_made_by_other_flags_do_not_stay_among_new_ones(
     assert run(heads, out, flag, "--overwrite") == 0
     assert run(heads, out, flag) == 0
     assert "kept, its mask is there" in capsys.readouterr().out
-    assert run(heads, out, flag, "--tissue_below=0.2") == 1
-    assert "1 from probability 0.5 on, 0 below 0.1" in capsys.readouterr().err
-    assert run(heads, out) == 1
+    for flags in ((flag, "--tissue_below=0.2"), (other,), ()):
+        assert run(heads, out, *flags) == 1
+        error = capsys.readouterr().err
+        assert "by model one (abc): 1 from probability 0.5 on, 0 b" in error
+
+
+def test_an_interrupted_overwrite_leaves_no_earlier_mask(
+    heads, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    assert run(heads, out) == 0
+    flag = f"--predictions={predict(heads, tmp_path / 'pred', 0.9)}"
+    write, written = partial_masks.write_mask, []
+
+    def stop_at_the_second(path, *arguments):
+        written.append(path)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        write(path, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_masks, "write_mask", stop_at_the_second)
+        assert run(heads, out, flag, "--overwrite") == 130
+    first, second = written
+    assert first.exists()
+    assert not second.exists()
+    assert len(read_csv(out / "cases.csv")) == 1
+    assert run(heads, out, flag) == 0
+    assert {1} <= set(np.unique(read_mask(second).data))
+    assert len(read_csv(out / "cases.csv")) == 2
 
 
 def test_predictions_that_do_not_fit_are_told_of(heads, tmp_path, capsys):
     flag = f"--predictions={tmp_path / 'pred'}"
     assert run(heads, tmp_path / "out", flag) == 1
-    assert "a folder that wmh-predict wrote" in capsys.readouterr().err
-    predictions = write_probabilities(heads, tmp_path / "pred", 0.9)
+    assert "records *_prediction.json of one model, rec" in (
+        capsys.readouterr().err
+    )
+    predictions = predict(heads, tmp_path / "pred", 0.9)
     one, two = sorted(predictions.rglob("*.nii.gz"))
     flair = read_volume(next(heads.rglob("*ses-1_FLAIR.nii.gz")))
     write_image(one, flair.data + 2, flair)
@@ -301,10 +386,17 @@ def test_predictions_that_do_not_fit_are_told_of(heads, tmp_path, capsys):
     assert run(heads, tmp_path / "out", flag) == 1
     out = capsys.readouterr().out
     assert "sub-a_ses-1: no mask: " in out
-    assert "expected probabilities of 0 to 1" in out
-    assert "sub-a_ses-2: no mask: expected one file" in out
+    assert "expected probabilities from 0 to 1" in out
+    assert "sub-a_ses-2: no mask: " in out
     other = make_phantom(dataclasses.replace(CONFIG, shape=(50, 52, 10)))[0]
     write_image(one, other.data / other.data.max(), other)
     assert run(heads, tmp_path / "out", flag) == 1
-    out = capsys.readouterr().out
-    assert "on another grid" in out, out
+    assert "on another grid" in capsys.readouterr().out
+    record = next(predictions.rglob("1_prediction.json"))
+    record.write_text("{")
+    assert run(heads, tmp_path / "out", flag) == 1
+    assert f"{record}: expected the record of a pred" in capsys.readouterr().err
+    predict(heads, tmp_path / "pred", 0.9)
+    record.write_text(record.read_text().replace("unet-1", "unet-2"))
+    assert run(heads, tmp_path / "out", flag) == 1
+    assert "received unet-1 (abc), unet-2 (abc)" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from wmh_keras.evaluation.evaluated_models import (
     with_settings,
 )
 from wmh_keras.evaluation.fold_models import read_fold_models
-from wmh_keras.evaluation.folds import Fold, open_folds
+from wmh_keras.evaluation.folds import Fold, open_folds, warn_of_other_data
 from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest
 from wmh_keras.inference.ensemble import (
@@ -69,7 +69,7 @@ def make_plan(request: CalibrationRequest) -> Plan:
         folds = open_folds(models, source, data, read)
         infos = tuple(fold.info for fold in folds)
         records = [record for fold in folds for record in fold.records]
-        standing = Standing(UNSEEN)
+        standing = Standing(UNSEEN, warn_of_other_data(folds, data))
     else:
         paths, folds = source.models, ()
         infos = with_settings(list(map(read, paths)), source)

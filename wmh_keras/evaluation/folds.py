@@ -72,6 +72,21 @@ def open_folds(
     return folds
 
 
+def warn_of_other_data(
+    folds: Sequence[Fold], data: PreparedData
+) -> tuple[str, ...]:
+    """Warns of models of other data sets than the one that is evaluated."""
+    others = [f for f in folds if f.info.data_identity != data.identity]
+    if not others:
+        return ()
+    return (
+        f"{len(others)} of {len(folds)} models were trained on other data sets "
+        f"than {data.data_dir} ({others[0].model.model} is the first): whom "
+        "they have seen is known by the ids alone, which have to mean the same "
+        "people",
+    )
+
+
 class ByTurns:
     """A segmenter that is another fold's after that fold's volumes begin.
 

@@ -23,6 +23,7 @@ from wmh_keras.evaluation.folds import (
     Fold,
     LoadSegmenter,
     open_folds,
+    warn_of_other_data,
 )
 from wmh_keras.evaluation.from_model import evaluate_volumes
 from wmh_keras.evaluation.problems import listed
@@ -159,38 +160,27 @@ def _check(
     rules = dataclasses.replace(
         request.rules, min_lesion_mm3=_common(infos, "min_lesion_mm3") or 0.0
     )
+    model = describe_model(infos[0])
+    own_data = len({info.data_identity for info in infos}) > 1
+    if own_data:
+        del model["data_identity"]
     evaluated = {
         "kind": KIND,
         "data_identity": data.identity,
         "split": None,
         "subjects": sorted(s for fold in folds for s in fold.model.subjects),
-        "model": describe_model(infos[0]),
-        "folds": [_describe_fold(fold) for fold in folds],
+        "model": model,
+        "folds": [_describe_fold(fold, own_data=own_data) for fold in folds],
         "threshold": _common(infos, "threshold"),
         "rules": rules.to_json(),
         "seed": seed,
         **describe_computing(request),
     }
     warnings = (
-        *_warn_of_other_data(folds, data),
+        *warn_of_other_data(folds, data),
         *_warn_of_left_out(request.fold_models, folds, data),
     )
     return _CheckedFolds(data, folds, rules, evaluated, warnings)
-
-
-def _warn_of_other_data(
-    folds: Sequence[Fold], data: PreparedData
-) -> tuple[str, ...]:
-    """Warns of models of other data sets than the one that is evaluated."""
-    others = [f for f in folds if f.info.data_identity != data.identity]
-    if not others:
-        return ()
-    return (
-        f"{len(others)} of {len(folds)} models were trained on other data sets "
-        f"than {data.data_dir} ({others[0].model.model} is the first): whom "
-        "they have seen is known by the ids alone, which have to mean the same "
-        "people",
-    )
 
 
 def _warn_of_left_out(
@@ -218,13 +208,15 @@ def _warn_of_left_out(
     )
 
 
-def _describe_fold(fold: Fold) -> dict[str, Any]:
+def _describe_fold(fold: Fold, *, own_data: bool) -> dict[str, Any]:
     described = {
         "name": fold.model.name,
         "subjects": sorted(fold.model.subjects),
         "files": dict(fold.info.files),
     }
     # Only where each has its own, so that earlier evaluations stay the same.
+    if own_data:
+        described["data_identity"] = fold.info.data_identity
     if fold.model.settings is not None:
         described |= dataclasses.asdict(fold.model.settings)
     return described

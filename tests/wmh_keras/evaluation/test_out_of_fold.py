@@ -165,6 +165,15 @@ def test_folds_may_have_data_of_their_own_and_it_is_said(describe):
     (warning,) = other
     assert "1 of 2 models were trained on other data sets" in warning
     assert "two is the first" in warning
+    common = describe()
+    assert common["model"]["data_identity"] == Data.identity
+    assert all("data_identity" not in fold for fold in common["folds"])
+    found = describe(data_identity="labels of this fold")
+    assert "data_identity" not in found["model"]
+    assert [fold["data_identity"] for fold in found["folds"]] == [
+        Data.identity,
+        "labels of this fold",
+    ]
 
 
 def test_a_setting_for_all_makes_them_agree(describe):
