@@ -16,7 +16,9 @@ from wmh_keras.pictures.overlay import (
 
 _BAND_PIXELS = 26
 _WARNING_COLOUR = "#ffb000"
-# Characters of a warning in a line, at the narrowest width of a picture.
+# Room for the title and the legend even above a single tile.
+_NARROWEST = 640
+# Characters of a warning in a line of that width.
 _LINE_LENGTH = 85
 
 
@@ -51,9 +53,9 @@ def write_overview(
     width, height = tiles[0].image.size
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
-    # Room for the title and the legend even above a single tile.
-    page_width = max(columns * width, 640)
-    lines = [line for text in warnings for line in wrap(text, _LINE_LENGTH)]
+    page_width = max(columns * width, _NARROWEST)
+    length = _LINE_LENGTH * page_width // _NARROWEST
+    lines = [line for text in warnings for line in wrap(text, length)]
     top = (2 + len(lines)) * _BAND_PIXELS + 8
     page = Image.new(
         "RGB",

@@ -185,3 +185,20 @@ def test_warnings_are_written_on_the_overview(tmp_path):
         np.testing.assert_array_equal(
             np.asarray(after)[60 + added :], np.asarray(before)[60:]
         )
+
+
+def test_warnings_fill_the_width_that_is_there(tmp_path):
+    text = "a word or two " * 11  # 154 characters
+    heights = []
+    for columns in (1, 4):
+        tiles = draw_tiles(block(), empty(block()), count=4, width=300)
+        for warnings in ((), (text,)):
+            path = tmp_path / "one.png"
+            write_overview(
+                path, tiles, title="x", warnings=warnings, columns=columns
+            )
+            with Image.open(path) as image:
+                heights.append(image.height)
+    narrow, narrow_warned, wide, wide_warned = heights
+    line = (narrow_warned - narrow) // 2
+    assert wide_warned - wide == line
