@@ -73,6 +73,6 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "overwrite",
         False,
-        "Make the masks that are there again.",
+        "Make all masks anew. What earlier runs left in the folder goes first.",
         flag_values=flag_values,
     )

@@ -48,17 +48,19 @@ from data_prep.nifti import read_volume
 from data_prep.nifti_writing import write_mask
 from data_prep.partial_cases import (
     choose_heads,
-    listed_masks,
     mask_path,
     picture_path,
     write_manifest,
 )
 from data_prep.partial_mask_flags import define_flags
 from data_prep.partial_output import (
+    MANIFEST,
     check_place,
+    find_taken_out,
     kept,
     remove_masks,
     write_description,
+    write_sidecar,
 )
 from data_prep.predicted_labels import LESION, PredictedLabels
 from data_prep.prepare_flags import split_choices_from
@@ -77,6 +79,8 @@ from wmh_keras.pictures.overview import write_overview
 
 # What the intensities have to allow; nothing else of it counts here.
 _SCALING = PreprocessConfig(normalization="clipped_zscore")
+# Share of a brain that lesions hardly ever take.
+_MUCH = 0.1
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -107,11 +111,14 @@ def main(flag_values: flags.FlagValues) -> int:
     refused = [check.case.volume_id for check in checks if check.problems]
     sound = [check.case for check in checks if not check.problems]
     with locked_folder(output_dir, "another process writes here"):
-        manifest = output_dir / "cases.csv"
+        manifest = output_dir / MANIFEST
         if flag_values.overwrite:
             remove_masks(output_dir, sound)
-        write_description(output_dir, labels_by)
-        made = kept(sound, output_dir, listed_masks(manifest))
+            taken_out = set()
+        else:
+            taken_out = find_taken_out(output_dir)
+        write_description(output_dir, labels_by, (), taken_out)
+        made = kept(sound, output_dir, taken_out)
         todo = [
             case for case in sound if not mask_path(output_dir, case).exists()
         ]
@@ -126,6 +133,7 @@ def main(flag_values: flags.FlagValues) -> int:
                 write_manifest(manifest, made, labelled, splits)
             elif todo:
                 manifest.unlink(missing_ok=True)
+            write_description(output_dir, labels_by, made, taken_out)
     return _report(
         output_dir,
         made,
@@ -175,8 +183,9 @@ def _make_mask(
         f"{', skull-stripped' if brain.is_stripped else ''}"
     )
     if predicted:
-        lesions = np.count_nonzero(labels == LESION) * flair.voxel_mm3 / 1000
-        summary += f", {lesions:.1f} ml taken for lesions"
+        voxels = np.count_nonzero(labels == LESION)
+        lesions_ml = voxels * flair.voxel_mm3 / 1000
+        summary += f", {lesions_ml:.1f} ml taken for lesions"
     is_plausible = limits[0] <= brain.volume_ml <= limits[1]
     warnings = []
     if not is_plausible:
@@ -184,11 +193,14 @@ def _make_mask(
             f"no mask, since a brain has {limits[0]:g} to {limits[1]:g} ml "
             "(--min_brain_ml, --max_brain_ml)"
         )
+    if predicted and lesions_ml > _MUCH * brain.volume_ml:
+        warnings.append("warning: that is much; look at the picture")
     if brain.touches_edge and not brain.is_stripped:
         warnings.append("warning: the region reaches the edge of a slice")
     # The picture first: where a mask is, its picture is too.
     _draw(picture_path(output_dir, case), case, flair, brain, labels, summary)
     if is_plausible:
+        write_sidecar(output_dir, case)
         write_mask(path, labels, flair)
     else:  # nor may one of an earlier run stay
         path.unlink(missing_ok=True)

@@ -58,6 +58,12 @@ class PredictedLabels:
                 "--tissue_below: expected 0 to --lesion_from "
                 f"({self.lesion_from:g}), received {self.tissue_below:g}"
             )
+        if not self.folder.is_dir():
+            received = "a file" if self.folder.exists() else "none"
+            raise UserError(
+                f"--predictions={self.folder}: expected the output folder of "
+                f"wmh-predict, received {received}"
+            )
         if len(self._models) != 1:
             received = ", ".join(sorted(self._models)) or "none"
             raise UserError(
@@ -127,7 +133,8 @@ class PredictedLabels:
     @functools.cached_property
     def _models(self) -> set[str]:
         return {
-            f"{record['settings']['model']} ({record['row']['model_checksum']})"
+            f"{record['settings']['model']} "
+            f"({record['row']['model_checksum']}, {record['row']['precision']})"
             for _, record in self._records
         }
 
@@ -144,6 +151,7 @@ class PredictedLabels:
                 str(record["input_sha256"] + record["files"]["probability"])
                 str(record["settings"]["model"])
                 str(record["row"]["model_checksum"])
+                str(record["row"]["precision"])
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise UserError(
                     f"{path}: expected the record of a prediction, received a "

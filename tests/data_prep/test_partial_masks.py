@@ -243,7 +243,7 @@ def predict(
                 "status": "done",
                 "input_sha256": sha256_of(case.flair),
                 "settings": {"model": model},
-                "row": {"model_checksum": "abc"},
+                "row": {"model_checksum": "abc", "precision": "fp32"},
                 "files": {"probability": name},
             },
         )
@@ -343,7 +343,9 @@ def test_masks_made_otherwise_do_not_stay_among_new_ones(
     for flags in ((flag, "--tissue_below=0.2"), (other,), ()):
         assert run(heads, out, *flags) == 1
         error = capsys.readouterr().err
-        assert "by model one (abc): 1 from probability 0.5 on, 0 b" in error
+        assert (
+            "by model one (abc, fp32): 1 from probability 0.5 on, 0 b" in error
+        )
 
 
 def test_an_interrupted_overwrite_leaves_no_earlier_mask(
@@ -375,7 +377,7 @@ def test_an_interrupted_overwrite_leaves_no_earlier_mask(
 def test_predictions_that_do_not_fit_are_told_of(heads, tmp_path, capsys):
     flag = f"--predictions={tmp_path / 'pred'}"
     assert run(heads, tmp_path / "out", flag) == 1
-    assert "records *_prediction.json of one model, rec" in (
+    assert "expected the output folder of wmh-predict, received none" in (
         capsys.readouterr().err
     )
     predictions = predict(heads, tmp_path / "pred", 0.9)
@@ -399,4 +401,74 @@ def test_predictions_that_do_not_fit_are_told_of(heads, tmp_path, capsys):
     predict(heads, tmp_path / "pred", 0.9)
     record.write_text(record.read_text().replace("unet-1", "unet-2"))
     assert run(heads, tmp_path / "out", flag) == 1
-    assert "received unet-1 (abc), unet-2 (abc)" in capsys.readouterr().err
+    assert (
+        "received unet-1 (abc, fp32), unet-2 (abc, fp32)"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_mask_of_another_image_is_made_anew(heads, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(heads, out) == 0
+    before = read_mask(mask_of(out, "a", "1")).data
+    flair = next(heads.rglob("*ses-1_FLAIR.nii.gz"))
+    image = read_volume(flair)
+    write_image(flair, image.data[::-1], image)
+    assert run(heads, out) == 0
+    text = capsys.readouterr().out
+    assert "sub-a_ses-1: its image is another one now" in text
+    assert "sub-a_ses-2: kept" in text
+    after = read_mask(mask_of(out, "a", "1")).data
+    np.testing.assert_array_equal(after, before[::-1])
+    # Nor is one kept of which nobody knows the image.
+    mask = mask_of(out, "a", "2")
+    mask.with_name(mask.name.replace(".nii.gz", ".json")).unlink()
+    assert run(heads, out) == 0
+    assert "sub-a_ses-2: its image is another" in capsys.readouterr().out
+
+
+def test_a_head_that_nobody_took_out_comes_back(
+    heads, tmp_path, monkeypatch, capsys
+):
+    out, one = tmp_path / "out", next(heads.rglob("*ses-1_FLAIR.nii.gz"))
+    assert run(heads, out) == 0
+    # Not asked for once, and asked for again.
+    hidden = one.rename(tmp_path / "hidden.nii.gz")
+    assert run(heads, out) == 0
+    assert len(read_csv(out / "cases.csv")) == 1
+    hidden.rename(one)
+    assert run(heads, out) == 0
+    assert len(read_csv(out / "cases.csv")) == 2
+    # Made by a run that was killed before it could list it.
+    write_head(heads, "c", "1", seed=6)
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_masks, "write_manifest", _killed)
+        with pytest.raises(SystemExit):
+            run(heads, out)
+    assert mask_of(out, "c", "1").exists()
+    assert run(heads, out) == 0
+    assert "stays out" not in capsys.readouterr().out
+    assert len(read_csv(out / "cases.csv")) == 3
+    # Taken out by a person it stays so, whatever else is asked for.
+    lines = (out / "cases.csv").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("c,")]
+    (out / "cases.csv").write_text("".join(kept))
+    for _ in range(2):
+        assert run(heads, out) == 0
+        assert "sub-c_ses-1: stays out" in capsys.readouterr().out
+    assert run(heads, out, "--overwrite") == 0
+    assert len(read_csv(out / "cases.csv")) == 3
+
+
+def _killed(*_):
+    raise SystemExit(137)
+
+
+@pytest.mark.parametrize(("much", "warned"), [(0.0, 2), (0.9, 0)])
+def test_much_that_is_taken_for_lesions_is_warned_of(
+    heads, tmp_path, capsys, monkeypatch, much, warned
+):
+    monkeypatch.setattr(partial_masks, "_MUCH", much)
+    flag = f"--predictions={predict(heads, tmp_path / 'pred', 0.9)}"
+    assert run(heads, tmp_path / "out", flag) == 0
+    assert capsys.readouterr().out.count("warning: that is much") == warned
