@@ -114,10 +114,10 @@ def main(flag_values: flags.FlagValues) -> int:
         manifest = output_dir / MANIFEST
         if flag_values.overwrite:
             remove_masks(output_dir, sound)
-            taken_out = set()
+            taken_out: set[str] = set()
         else:
             taken_out = find_taken_out(output_dir)
-        write_description(output_dir, labels_by, (), taken_out)
+        write_description(output_dir, labels_by, None, taken_out)
         made = kept(sound, output_dir, taken_out)
         todo = [
             case for case in sound if not mask_path(output_dir, case).exists()

@@ -84,7 +84,7 @@ def find_taken_out(output_dir: Path) -> set[str]:
 def write_description(
     output_dir: Path,
     labels_by: str,
-    listed: Iterable[Case],
+    listed: Iterable[Case] | None,
     taken_out: Iterable[str],
 ) -> None:
     """Says whose output this is, and what its masks are made by.
@@ -95,10 +95,14 @@ def write_description(
     Args:
       output_dir: the folder.
       labels_by: what decides within the brain; "" where nothing does.
-      listed: the heads that the manifest lists.
+      listed: the heads that the manifest lists; None where it is still that
+        of the run before.
       taken_out: from `find_taken_out`.
     """
-    masks = (_mask_in(output_dir, case) for case in listed)
+    if listed is None:
+        masks = read_description(output_dir).get(_LISTED, ())
+    else:
+        masks = [_mask_in(output_dir, case) for case in listed]
     write_json(
         output_dir / "dataset_description.json",
         {

@@ -446,7 +446,14 @@ def test_a_head_that_nobody_took_out_comes_back(
         with pytest.raises(SystemExit):
             run(heads, out)
     assert mask_of(out, "c", "1").exists()
+    # What a person takes out after that is noticed all the same.
+    manifest = out / "cases.csv"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(lines[:-1]))
     assert run(heads, out) == 0
+    assert "sub-a_ses-2: stays out" in capsys.readouterr().out
+    assert len(read_csv(manifest)) == 2
+    assert run(heads, out, "--overwrite") == 0
     assert "stays out" not in capsys.readouterr().out
     assert len(read_csv(out / "cases.csv")) == 3
     # Taken out by a person it stays so, whatever else is asked for.
