@@ -38,24 +38,28 @@ def train_all(count: int, flags: list[str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         environment.setdefault("JAX_COMPILATION_CACHE_DIR", f"{folder}/jax")
         start = time.perf_counter()
-        processes = [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "wmh_keras.train", *flags),
-                    f"--seed={seed}",
-                    f"--workdir={folder}/{seed}",
-                ],
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for seed in range(count)
-        ]
-        errors = [process.communicate()[1] for process in processes]
+        logs = [Path(folder, f"{seed}.log") for seed in range(count)]
+        processes = []
+        for seed, log in enumerate(logs):
+            # Not a pipe: a full one would stop a training till it is read.
+            with open(log, "wb") as stream:
+                processes.append(
+                    subprocess.Popen(
+                        [
+                            *(sys.executable, "-m", "wmh_keras.train", *flags),
+                            f"--seed={seed}",
+                            f"--workdir={folder}/{seed}",
+                        ],
+                        env=environment,
+                        stdout=subprocess.DEVNULL,
+                        stderr=stream,
+                    )
+                )
+        codes = [process.wait() for process in processes]
         seconds = time.perf_counter() - start
-        for process, error in zip(processes, errors, strict=True):
-            if process.returncode:
+        for code, log in zip(codes, logs, strict=True):
+            if code:
+                error = log.read_text(encoding="utf-8")
                 raise SystemExit(f"a training failed:\n{error[-2000:]}")
         rate = 0.0
         for seed in range(count):

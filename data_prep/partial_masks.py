@@ -43,7 +43,7 @@ from data_prep.cases import Case, find_cases
 from data_prep.cases.listing import bullet_list
 from data_prep.checks import all_problems, check_cases, format_problems
 from data_prep.errors import UsageError, VolumeError
-from data_prep.files import locked_folder
+from data_prep.files import locked_folder, sha256_of
 from data_prep.nifti import read_volume
 from data_prep.nifti_writing import write_mask
 from data_prep.partial_cases import (
@@ -128,7 +128,7 @@ def main(flag_values: flags.FlagValues) -> int:
                     made.append(case)
                 else:
                     refused.append(case.volume_id)
-        finally:  # after Ctrl-C, too: what is there and not listed stays out
+        finally:  # after Ctrl-C, too
             if made:
                 write_manifest(manifest, made, labelled, splits)
             elif todo:
@@ -170,8 +170,9 @@ def _make_mask(
         flair = read_volume(case.flair)
         brain = find_brain(flair)
         labels = partial_labels(flair, brain)
+        image = sha256_of(case.flair)
         if predicted:
-            labels = predicted.apply(case, flair, labels)
+            labels = predicted.apply(image, flair, labels)
     except VolumeError as error:
         for old in (path, picture_path(output_dir, case)):
             old.unlink(missing_ok=True)
@@ -200,7 +201,7 @@ def _make_mask(
     # The picture first: where a mask is, its picture is too.
     _draw(picture_path(output_dir, case), case, flair, brain, labels, summary)
     if is_plausible:
-        write_sidecar(output_dir, case)
+        write_sidecar(path, image)
         write_mask(path, labels, flair)
     else:  # nor may one of an earlier run stay
         path.unlink(missing_ok=True)
@@ -249,7 +250,7 @@ def _report(
             f"Look at {output_dir / 'pictures'} before you train on them, and "
             "delete from cases.csv the lines of heads whose blue outline is "
             f"not their brain{advice}. Then:\n"
-            f"  wmh-prepare --input={output_dir / 'cases.csv'} --data_dir=DATA"
+            f"  wmh-prepare --input={output_dir / MANIFEST} --data_dir=DATA"
         )
         if not has_study:
             print(

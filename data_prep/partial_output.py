@@ -133,10 +133,9 @@ def remove_masks(output_dir: Path, cases: Sequence[Case]) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_sidecar(output_dir: Path, case: Case) -> None:
-    """Notes which image a mask is about to be made of."""
-    path = _sidecar(mask_path(output_dir, case))
-    write_json(path, {_IMAGE: sha256_of(case.flair)})
+def write_sidecar(mask: Path, image: str) -> None:
+    """Notes of which image, by its SHA-256, a mask is about to be made."""
+    write_json(_sidecar(mask), {_IMAGE: image})
 
 
 def kept(

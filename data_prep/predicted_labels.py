@@ -11,13 +11,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from data_prep.brain_region import IGNORED
-from data_prep.cases import Case
 from data_prep.errors import UsageError, UserError, VolumeError
-from data_prep.files import sha256_of
 from data_prep.nifti import read_probability
 from data_prep.volume import Volume, check_same_grid
 
@@ -81,13 +80,13 @@ class PredictedLabels:
         )
 
     def apply(
-        self, case: Case, flair: Volume, labels: np.ndarray
+        self, image: str, flair: Volume, labels: np.ndarray
     ) -> np.ndarray:
         """Decides what is ignored, as far as the model is sure.
 
         Args:
-          case: the head.
-          flair: its image.
+          image: SHA-256 of the head's file.
+          flair: what it holds.
           labels: uint8 (x, y, z) from `partial_labels`. What is 0 there stays
             0, whatever the model says.
 
@@ -98,7 +97,7 @@ class PredictedLabels:
           VolumeError: the model has not predicted this very image, or its
             probabilities cannot be used.
         """
-        path = self._probabilities.get(sha256_of(case.flair))
+        path = self._maps.get(image)
         if path is None:
             raise VolumeError(
                 f"{self.folder} has no prediction of this image as it is; run "
@@ -120,45 +119,53 @@ class PredictedLabels:
         return np.where(labels == IGNORED, decided, labels).astype(np.uint8)
 
     @functools.cached_property
-    def _probabilities(self) -> dict[str, Path]:
-        """The maps, by the SHA-256 of the image that was predicted.
-
-        Not by its name, which may occur in several folders.
-        """
-        return {
-            record["input_sha256"]: path.parent / record["files"]["probability"]
-            for path, record in self._records
-        }
+    def _maps(self) -> dict[str, Path]:
+        """The maps, by the image: its name may occur in several folders."""
+        return {record.image: record.map for record in self._records}
 
     @functools.cached_property
     def _models(self) -> set[str]:
-        return {
-            f"{record['settings']['model']} "
-            f"({record['row']['model_checksum']}, {record['row']['precision']})"
-            for _, record in self._records
-        }
+        return {record.model for record in self._records}
 
     @functools.cached_property
-    def _records(self) -> list[tuple[Path, dict]]:
+    def _records(self) -> list["_Record"]:
         """The records of scans that were segmented."""
-        records = []
-        for path in _find_records(self.folder):
-            try:
-                record = json.loads(path.read_text(encoding="utf-8"))
-                if record["status"] != "done":
-                    continue
-                # All that is asked of a record.
-                str(record["input_sha256"] + record["files"]["probability"])
-                str(record["settings"]["model"])
-                str(record["row"]["model_checksum"])
-                str(record["row"]["precision"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise UserError(
-                    f"{path}: expected the record of a prediction, received a "
-                    f"damaged file ({error}); predict this scan anew"
-                ) from error
-            records.append((path, record))
-        return records
+        read = map(_read_record, _find_records(self.folder))
+        return [record for record in read if record is not None]
+
+
+class _Record(NamedTuple):
+    """A prediction.
+
+    Attributes:
+      image: SHA-256 of the image that was predicted.
+      map: its probabilities.
+      model: what predicted it.
+    """
+
+    image: str
+    map: Path
+    model: str
+
+
+def _read_record(path: Path) -> _Record | None:
+    """Reads what wmh-predict wrote; None where it could not segment."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["status"] != "done":
+            return None
+        row = record["row"]
+        return _Record(
+            record["input_sha256"],
+            path.parent / record["files"]["probability"],
+            f"{record['settings']['model']} "
+            f"({row['model_checksum']}, {row['precision']})",
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected the record of a prediction, received a "
+            f"damaged file ({error}); predict this scan anew"
+        ) from error
 
 
 def _find_records(folder: Path) -> Iterator[Path]:
