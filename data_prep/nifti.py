@@ -6,8 +6,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from isal import igzip, isal_zlib
 
+from data_prep.compression import DECOMPRESSION_ERRORS, read_gzip
 from data_prep.errors import VolumeError
 from data_prep.nibabel_runtime import nib
 from data_prep.volume import MM_PER_UNIT, Volume, check_affine
@@ -15,14 +15,11 @@ from data_prep.volume import MM_PER_UNIT, Volume, check_affine
 _SUFFIXES = (".nii.gz", ".nii")
 _LABEL_TOLERANCE = 1e-4
 _UNREADABLE = (
-    EOFError,
-    OSError,
+    *DECOMPRESSION_ERRORS,
     ValueError,
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
     nib.wrapstruct.WrapStructError,
-    isal_zlib.error,
-    zlib.error,
 )
 # More than any scanner gives: 2048 × 2048 × 1024. Damaged headers ask for it.
 _MAX_VOXELS = 2**32
@@ -123,8 +120,7 @@ def _load(path: str | os.PathLike) -> nib.Nifti1Image:
         return nib.load(path)
     # To the end, which checks length and checksum: nibabel stops at the last
     # voxel, and a damaged file would give a wrong image without a word.
-    with igzip.open(path) as stream:
-        content = stream.read()
+    content = read_gzip(path)
     is_second = content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
     kind = nib.Nifti2Image if is_second else nib.Nifti1Image
     return kind.from_bytes(content)

@@ -3,14 +3,12 @@
 import os
 
 import numpy as np
-from isal import igzip
 
+from data_prep.compression import to_gzip
 from data_prep.errors import VolumeError
 from data_prep.files import write_atomically
 from data_prep.nibabel_runtime import nib
 from data_prep.volume import Volume
-
-_GZIP_LEVEL = 2
 
 
 def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
@@ -78,8 +76,6 @@ def _write(path: str | os.PathLike, data: np.ndarray, like: Volume) -> None:
     image.set_qform(qform, code=like.qform_code, strip_shears=True)
     content = image.to_bytes()
     if os.fspath(path).lower().endswith(".gz"):
-        # Several times faster than zlib, and no larger. Without a time stamp:
-        # equal images give equal files.
-        content = igzip.compress(content, _GZIP_LEVEL, mtime=0)
+        content = to_gzip(content)  # Equal images give equal files.
     with write_atomically(path) as temporary:
         temporary.write_bytes(content)

@@ -4,10 +4,10 @@ import dataclasses
 import functools
 
 import tensorflow_datasets as tfds
-from isal import isal_zlib
 from tensorflow_datasets.core import example_serializer
 
 from data_prep.cases.case import Case
+from data_prep.compression import to_zlib
 from data_prep.dataset.data_card import VolumeSummary, summarize_volume
 from data_prep.dataset.data_folder import VOLUMES
 from data_prep.dataset.plan import read_case
@@ -87,12 +87,12 @@ class RecordMaker:
 def _compress(encoded: bytes | dict[str, object]) -> bytes | dict[str, object]:
     """Compresses what TFDS encoded as bytes, in zlib's format.
 
-    TFDS would do so itself with the module zlib, ten times slower; it reads
+    TFDS would do so itself with the module zlib, many times slower; it reads
     either.
     """
     if isinstance(encoded, dict):  # with its shape
-        return {**encoded, "value": isal_zlib.compress(encoded["value"])}
-    return isal_zlib.compress(encoded)
+        return {**encoded, "value": to_zlib(encoded["value"])}
+    return to_zlib(encoded)
 
 
 @functools.lru_cache(maxsize=8)

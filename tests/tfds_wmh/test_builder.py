@@ -275,8 +275,8 @@ test_builder.build(plan, Path("data"), num_workers=int(sys.argv[1]))
         running.append((folder / "data", process))
     expected = record_bytes(data_dir)
     assert expected
-    for data, process in running:
-        _, errors = process.communicate(timeout=300)
+    ended = [process.communicate(timeout=300) for _, process in running]
+    for (data, process), (_, errors) in zip(running, ended, strict=True):
         assert process.returncode == 0, errors
         received = record_bytes(data)
         assert received.keys() == expected.keys()
