@@ -104,6 +104,8 @@ def main(flag_values: flags.FlagValues) -> int:
     splits = assign_splits(labelled, **split_choices)
     heads, left_out = choose_heads(find_cases(flag_values.input), splits)
     print("\n".join([f"{len(heads)} heads without masks", *left_out]))
+    if predicted and (warning := predicted.warn_of_seen(splits)):
+        print(f"warning: {warning}")
     checks = check_cases(heads, preprocess=_SCALING)
     if problems := all_problems(checks):
         print(f"\n{len(problems)} problems:\n{format_problems(problems)}\n")

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ import numpy as np
 from data_prep.brain_region import IGNORED
 from data_prep.errors import UsageError, UserError, VolumeError
 from data_prep.nifti import read_probability
+from data_prep.split_names import UNLABELLED
+from data_prep.subject_digest import name_some, subjects_among
 from data_prep.volume import Volume, check_same_grid
 
 LESION = 1
@@ -118,6 +120,29 @@ class PredictedLabels:
         )
         return np.where(labels == IGNORED, decided, labels).astype(np.uint8)
 
+    def warn_of_seen(self, splits: Mapping[str, str]) -> str | None:
+        """Warns where subjects that taught the model are to test the next one.
+
+        Args:
+          splits: subject_id to split, of the labelled study.
+
+        Returns:
+          A warning, or None where the model has seen none of those that
+          validate or test.
+        """
+        seen = set().union(*(record.seen for record in self._records))
+        taught = ("train", UNLABELLED)
+        kept = [name for name, split in splits.items() if split not in taught]
+        subjects = subjects_among(seen, kept)
+        if not subjects:
+            return None
+        return (
+            f"the model of {self.folder} has seen subjects that validate or "
+            f"test here: {name_some(subjects)}. Unless other people bear these "
+            "ids, what learns from its labels has scores on them that are too "
+            "good; predict the heads with a model that has not seen them"
+        )
+
     @functools.cached_property
     def _maps(self) -> dict[str, Path]:
         """The maps, by the image: its name may occur in several folders."""
@@ -141,11 +166,14 @@ class _Record(NamedTuple):
       image: SHA-256 of the image that was predicted.
       map: its probabilities.
       model: what predicted it.
+      seen: digests of subjects that this had seen; of earlier versions
+        empty, which did not note them.
     """
 
     image: str
     map: Path
     model: str
+    seen: frozenset[str]
 
 
 def _read_record(path: Path) -> _Record | None:
@@ -160,6 +188,7 @@ def _read_record(path: Path) -> _Record | None:
             path.parent / record["files"]["probability"],
             f"{record['settings']['model']} "
             f"({row['model_checksum']}, {row['precision']})",
+            frozenset(map(str, record.get("seen_subjects", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

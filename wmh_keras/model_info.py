@@ -17,18 +17,6 @@ FORMAT = 1
 CHECKSUM = "checksum"
 
 
-def subject_digest(subject_id: str) -> str:
-    """Returns 16 hexadecimal digits that stand for a subject.
-
-    They tell whether a model has seen a subject whose id is known, without
-    listing the ids. Whoever guesses an id can check the guess: prepare with
-    pseudonyms where the ids themselves are confidential.
-    """
-    return hashlib.sha256(
-        f"wmh-keras subject {subject_id}".encode()
-    ).hexdigest()[:16]
-
-
 @dataclasses.dataclass(frozen=True)
 class Member:
     """One set of weights.

@@ -15,6 +15,8 @@ from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
 from data_prep.partial_masks import cli
 from data_prep.phantom import PhantomConfig, make_phantom, write_cohort
+from data_prep.splits import assign_splits
+from data_prep.subject_digest import subject_digest
 from data_prep.volume import check_same_grid
 
 CONFIG = PhantomConfig()
@@ -226,7 +228,12 @@ def test_flags_that_make_no_sense(heads, tmp_path, flags):
 
 
 def predict(
-    heads: Path, folder: Path, value: float, *, model: str = "unet-1"
+    heads: Path,
+    folder: Path,
+    value: float,
+    *,
+    model: str = "unet-1",
+    seen: tuple[str, ...] = (),
 ) -> Path:
     """Writes what wmh-predict would: `value` in the upper half of x."""
     for case in find_cases(heads, warn=lambda _: None):
@@ -245,6 +252,7 @@ def predict(
                 "settings": {"model": model},
                 "row": {"model_checksum": "abc", "precision": "fp32"},
                 "files": {"probability": name},
+                "seen_subjects": list(map(subject_digest, seen)),
             },
         )
     return folder
@@ -272,6 +280,31 @@ def test_predictions_decide_where_the_brain_is_bright(
     out = capsys.readouterr().out
     assert "ml taken for lesions" in out
     assert "or whose orange one holds no lesions" in out
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_says_so_where_the_model_has_seen_who_is_to_test_the_next(
+    heads, tmp_path, capsys, is_said
+):
+    study = tmp_path / "study"
+    write_cohort(study, num_subjects=6)
+    splits = assign_splits(find_cases(study), fractions=(0.5, 0.2, 0.3), seed=0)
+    kept = sorted(s for s, split in splits.items() if split != "train")
+    fitted = sorted(s for s, split in splits.items() if split == "train")
+    seen = kept[0] if is_said else fitted[0]
+    predictions = predict(heads, tmp_path / "pred", 0.9, seen=(seen, "x"))
+    code = run(
+        heads,
+        tmp_path / "out",
+        f"--labelled={study}",
+        f"--predictions={predictions}",
+        "--fractions=0.5,0.2,0.3",
+    )
+    assert code == 0
+    out = capsys.readouterr().out
+    sentence = f"has seen subjects that validate or test here: {seen}."
+    assert (sentence in out) == is_said
+    assert ("warning: the model of" in out) == is_said
 
 
 def test_what_is_taken_for_lesions_is_in_the_picture(

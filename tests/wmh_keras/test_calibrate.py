@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from data_prep.nifti_writing import write_image, write_mask
+from data_prep.subject_digest import subject_digest
 from data_prep.volume import Volume
 from wmh_keras import artifacts
 from wmh_keras.calibrate import cli
 from wmh_keras.evaluate import cli as evaluate
 from wmh_keras.evaluation.fold_models import FoldModel, write_fold_models
-from wmh_keras.model_info import subject_digest
 
 GRID = ("--thresholds=0.3,0.5,0.8", "--min_lesion_sizes_mm3=0,20,40")
 # subject, session, site

@@ -600,9 +600,10 @@ def test_training_subjects_are_warned_of(
     cohort, bright_model, tmp_path, capsys
 ):
     from data_prep.preprocess import PreprocessConfig
+    from data_prep.subject_digest import subject_digest
     from wmh_keras import artifacts
     from wmh_keras.datasets import open_prepared_data
-    from wmh_keras.model_info import ModelInfo, subject_digest
+    from wmh_keras.model_info import ModelInfo
 
     data = open_prepared_data(cohort / "data")
     trained = {record.subject_id for record in data.select("train")}
@@ -757,7 +758,7 @@ def test_an_ensemble_of_slices_and_patches(
 def test_every_model_s_training_is_looked_at(
     cohort, bright_model_dir, softer_model, save_model, tmp_path, capsys
 ):
-    from wmh_keras.model_info import subject_digest
+    from data_prep.subject_digest import subject_digest
 
     model = save_model(
         tmp_path / "seen",

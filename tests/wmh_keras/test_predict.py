@@ -18,6 +18,7 @@ import pytest
 from data_prep.files import locked_folder, write_json
 from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
+from data_prep.subject_digest import subject_digest
 from wmh_keras.artifacts import read_model_info
 from wmh_keras.plausibility.training_range import TrainingRange
 from wmh_keras.predict import cli
@@ -886,6 +887,25 @@ def test_a_scan_unlike_the_training_scans_is_warned_of_everywhere(
     assert texts["warnings"] == [f"warning: {sentence}"]
     assert texts["subtitle"].endswith("; threshold 0.5")
     assert not pictures["a_FLAIR_overview.png"]["warnings"]
+
+
+def test_subjects_that_the_model_has_seen_are_named(
+    bright_model, save_model, make_head, tmp_path, capsys
+):
+    digests = tuple(sorted(map(subject_digest, ("s1", "s9"))))
+    folder = save_model(
+        tmp_path / "model", [bright_model], seen_subjects=digests
+    )
+    sentence = "the model has seen subjects of these ids: s1."
+    for subject, is_said in (("s1", True), ("s2", False)):
+        study = tmp_path / f"study_{subject}"
+        write_head(study / f"sub-{subject}_FLAIR.nii.gz", make_head())
+        out = tmp_path / f"out_{subject}"
+        arguments = [f"--input={study}", f"--output_dir={out}"]
+        assert cli(["wmh-predict", *arguments, f"--model={folder}"]) == 0
+        assert (sentence in capsys.readouterr().out) == is_said
+        (path,) = out.rglob("*_prediction.json")
+        assert json.loads(path.read_text())["seen_subjects"] == list(digests)
 
 
 def test_a_model_with_a_name_is_called_by_it(

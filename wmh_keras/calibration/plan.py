@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.subject_digest import subject_digest
 from wmh_keras import artifacts
 from wmh_keras.calibration.request import CalibrationRequest
 from wmh_keras.calibration.subjects import UNSEEN, Standing, check_standing
@@ -23,7 +24,7 @@ from wmh_keras.inference.ensemble import (
     channels_of,
     model_identity,
 )
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

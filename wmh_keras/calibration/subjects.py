@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 
 from data_prep.errors import UserError
+from data_prep.subject_digest import subject_digest
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.training_overlap import seen_among
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 VALIDATED = (
     "validation subjects chose the model too: their scores here are not those "

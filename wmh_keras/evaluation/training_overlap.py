@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from data_prep.subject_digest import name_some, subjects_among
 from wmh_keras.datasets import PreparedData, VolumeRecord
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 
 def find_training_overlap(
@@ -44,8 +45,7 @@ def seen_among(info: ModelInfo, subjects: Iterable[str]) -> list[str]:
         info: the model, or what its weights started from.
         subjects: ids to look for.
     """
-    seen = set(info.seen_subjects)
-    return sorted({s for s in subjects if subject_digest(s) in seen})
+    return subjects_among(info.seen_subjects, subjects)
 
 
 def _overlap_of(
@@ -57,11 +57,10 @@ def _overlap_of(
     subjects = seen_among(info, (record.subject_id for record in records))
     if not subjects:
         return ()
-    shown = ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")
     consequence = "the scores are not those of unseen subjects"
     if info.data_identity != data.identity:
         consequence += ", unless other people bear the same ids here"
     return (
-        f"{len(subjects)} of the evaluated subjects ({shown}) were in the "
-        f"training or validation of {name}: {consequence}",
+        f"{len(subjects)} of the evaluated subjects ({name_some(subjects)}) "
+        f"were in the training or validation of {name}: {consequence}",
     )

@@ -146,6 +146,11 @@ def channels_of(infos: Sequence[ModelInfo]) -> tuple[str, ...]:
     )
 
 
+def seen_by(infos: Sequence[ModelInfo]) -> tuple[str, ...]:
+    """Returns the digests of all subjects that the models have seen."""
+    return tuple(sorted({s for info in infos for s in info.seen_subjects}))
+
+
 def common_settings(
     infos: Sequence[ModelInfo],
     *,

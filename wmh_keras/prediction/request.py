@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_prep.subject_digest import name_some, subjects_among
 from wmh_keras import artifacts
 from wmh_keras.inference.engine import Engine, choose_engine
 from wmh_keras.inference.ensemble import (
@@ -14,6 +15,7 @@ from wmh_keras.inference.ensemble import (
     ensemble_checksum,
     ensemble_identity,
     ensemble_name,
+    seen_by,
 )
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.prediction import bids_derivative
@@ -90,7 +92,20 @@ def plan(request: Request) -> Plan:
         channels=channels_of(infos),
         precision=request.precision,
     )
-    return Plan(infos, scans)
+    warnings = [*scans.warnings, *_warn_of_seen(infos, scans)]
+    return Plan(infos, dataclasses.replace(scans, warnings=warnings))
+
+
+def _warn_of_seen(infos: Sequence[ModelInfo], scans: ScanPlan) -> list[str]:
+    ids = [job.case.subject_id for job in (*scans.waiting, *scans.done)]
+    subjects = subjects_among(seen_by(infos), ids)
+    if not subjects:
+        return []
+    return [
+        f"the model has seen subjects of these ids: {name_some(subjects)}. "
+        "Unless other people bear them, their masks are better than those of "
+        "new subjects, and no test of the model"
+    ]
 
 
 def predict(request: Request, planned: Plan) -> Result:
@@ -115,6 +130,7 @@ def predict(request: Request, planned: Plan) -> Result:
         model_name=ensemble_name(planned.infos),
         model_checksum=ensemble_checksum(planned.infos),
         channels=channels_of(planned.infos),
+        seen_subjects=seen_by(planned.infos),
     )
 
     def make_segmenter():  # noqa: ANN202  (naming its type imports Keras)

@@ -52,6 +52,7 @@ class RunInfo:
       expectations: what the models' training scans were like; where it is
         empty, no scan is compared with them.
       channels: roles of the images that the networks take.
+      seen_subjects: digests of those that the models have seen.
     """
 
     settings: Settings
@@ -62,6 +63,7 @@ class RunInfo:
     model_name: str = ""
     model_checksum: str = ""
     channels: tuple[str, ...] = ("flair",)
+    seen_subjects: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +164,7 @@ def segment_scan(
         row=_who(job.case),
         files={},
         path=job.outputs.record,
+        seen_subjects=run.seen_subjects,
     )
     remove_leftovers(job)
     records.write_record(record)

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from data_prep.errors import UsageError, UserError
+from data_prep.subject_digest import subject_digest
 from wmh_keras import distribution
 from wmh_keras.datasets import PreparedData, VolumeRecord
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 from wmh_keras.models import blocks, build_model, default_arguments
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.lesion_masks import LesionMasks

@@ -14,6 +14,7 @@ import pytest
 from data_prep.errors import UserError
 from data_prep.files import read_csv, write_json
 from data_prep.preprocess import PreprocessConfig
+from data_prep.subject_digest import subject_digest
 from wmh_keras import compare as program
 from wmh_keras.comparison import child, results_table
 from wmh_keras.comparison.planning import make_plan
@@ -31,7 +32,7 @@ from wmh_keras.evaluation.fold_models import (
     write_fold_models,
 )
 from wmh_keras.evaluation.read_results import read_evaluation
-from wmh_keras.model_info import Member, ModelInfo, subject_digest
+from wmh_keras.model_info import Member, ModelInfo
 
 STEPS = [
     "train narrow",

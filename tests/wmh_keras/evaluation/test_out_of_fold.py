@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.errors import UserError
 from data_prep.preprocess import PreprocessConfig
+from data_prep.subject_digest import subject_digest
 from wmh_keras.evaluation import out_of_fold
 from wmh_keras.evaluation.fold_models import (
     FoldModel,
@@ -20,7 +21,7 @@ from wmh_keras.evaluation.out_of_fold import (
 )
 from wmh_keras.evaluation.request import OutOfFoldRequest
 from wmh_keras.inference.ensemble import MaskSettings
-from wmh_keras.model_info import ModelInfo, subject_digest
+from wmh_keras.model_info import ModelInfo
 
 
 @pytest.mark.parametrize(

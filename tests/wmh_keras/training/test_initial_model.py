@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
+from data_prep.subject_digest import subject_digest
 from wmh_keras import artifacts
-from wmh_keras.model_info import subject_digest
 from wmh_keras.training import loop
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.initial_model import with_origin

@@ -7,7 +7,7 @@ import pytest
 from data_prep.errors import UsageError, UserError
 from data_prep.nifti import read_mask
 from data_prep.nifti_writing import write_image
-from wmh_keras.model_info import subject_digest
+from data_prep.subject_digest import subject_digest
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training.assembly import model_info
 from wmh_keras.training.config import TrainingConfig
