@@ -184,7 +184,9 @@ def _choose_masks(
             "Choose by --mask_derivative=NAME"
         )
     if not with_masks:
-        warn(f"{path}/derivatives: no reference masks found")
+        folder = path / "derivatives"
+        which = "" if folder.is_dir() else ", since there is no such folder"
+        warn(f"{folder}: no reference masks found{which}")
         return []
     return next(iter(with_masks.values()))
 
