@@ -13,7 +13,13 @@ from zlib_ng import gzip_ng, zlib_ng
 _LEVEL = 2
 
 # What damaged content raises.
-DECOMPRESSION_ERRORS = (EOFError, OSError, zlib_ng.error, zlib.error)
+DECOMPRESSION_ERRORS = (
+    EOFError,
+    OSError,
+    OverflowError,  # a header that is longer than any name
+    zlib_ng.error,
+    zlib.error,
+)
 
 
 def to_zlib(content: bytes) -> bytes:

@@ -127,13 +127,22 @@ class PredictedLabels:
           splits: subject_id to split, of the labelled study.
 
         Returns:
-          A warning, or None where the model has seen none of those that
-          validate or test.
+          A warning, also where the records do not say whom the model has
+          seen; None where it has seen none of those that validate or test.
         """
-        seen = set().union(*(record.seen for record in self._records))
         taught = ("train", UNLABELLED)
         kept = [name for name, split in splits.items() if split not in taught]
-        subjects = subjects_among(seen, kept)
+        if not kept:
+            return None
+        seen = {record.seen for record in self._records}
+        if None in seen:
+            return (
+                f"records in {self.folder} do not say whom their model has "
+                "seen, as those of wmh-client and of earlier versions: make "
+                "sure that it was none of those who validate or test here "
+                "(wmh-predict --overwrite makes records that say it)"
+            )
+        subjects = subjects_among(frozenset().union(*seen), kept)
         if not subjects:
             return None
         return (
@@ -166,14 +175,14 @@ class _Record(NamedTuple):
       image: SHA-256 of the image that was predicted.
       map: its probabilities.
       model: what predicted it.
-      seen: digests of subjects that this had seen; of earlier versions
-        empty, which did not note them.
+      seen: digests of subjects that this had seen; None where the record does
+        not say, as those of earlier versions and of served models.
     """
 
     image: str
     map: Path
     model: str
-    seen: frozenset[str]
+    seen: frozenset[str] | None
 
 
 def _read_record(path: Path) -> _Record | None:
@@ -184,17 +193,37 @@ def _read_record(path: Path) -> _Record | None:
             return None
         row = record["row"]
         return _Record(
-            record["input_sha256"],
+            str(record["input_sha256"]),
             path.parent / record["files"]["probability"],
             f"{record['settings']['model']} "
             f"({row['model_checksum']}, {row['precision']})",
-            frozenset(map(str, record.get("seen_subjects", ()))),
+            _read_digests(record.get("seen_subjects")),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ) as error:
         raise UserError(
             f"{path}: expected the record of a prediction, received a "
             f"damaged file ({error}); predict this scan anew"
         ) from error
+
+
+def _read_digests(value: object) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(
+        isinstance(text, str) for text in value
+    ):
+        raise TypeError("seen_subjects: expected a list of texts")
+    return _shared(tuple(value))
+
+
+# One set for all records of a run, of which there may be thousands.
+_shared = functools.lru_cache(maxsize=8)(frozenset)
 
 
 def _find_records(folder: Path) -> Iterator[Path]:

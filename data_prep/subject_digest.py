@@ -12,7 +12,8 @@ def subject_digest(subject_id: str) -> str:
     pseudonyms where the ids themselves are confidential.
     """
     return hashlib.sha256(
-        f"wmh-keras subject {subject_id}".encode()
+        # File names may hold bytes that are no text.
+        f"wmh-keras subject {subject_id}".encode(errors="surrogateescape")
     ).hexdigest()[:16]
 
 

@@ -40,13 +40,18 @@ def test_reads_what_gzip_wrote_to_the_end(tmp_path):
     assert read_gzip(path) == CONTENTS[2]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "checksum", "no gzip"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "checksum", "no gzip", "endless name"]
+)
 def test_damaged_content_is_an_error(tmp_path, damage):
     content = bytearray(gzip.compress(CONTENTS[2]))
     if damage == "truncated":
         del content[-20:]
     elif damage == "checksum":
         content[-8] ^= 1
+    elif damage == "endless name":
+        content[3] |= 8
+        content[10:10] = b"n" * 600_000 + bytes(1)
     else:
         content[:2] = b"no"
     path = tmp_path / "a.gz"

@@ -233,7 +233,7 @@ def predict(
     value: float,
     *,
     model: str = "unet-1",
-    seen: tuple[str, ...] = (),
+    seen: tuple[str, ...] | None = (),
 ) -> Path:
     """Writes what wmh-predict would: `value` in the upper half of x."""
     for case in find_cases(heads, warn=lambda _: None):
@@ -252,7 +252,11 @@ def predict(
                 "settings": {"model": model},
                 "row": {"model_checksum": "abc", "precision": "fp32"},
                 "files": {"probability": name},
-                "seen_subjects": list(map(subject_digest, seen)),
+                **(
+                    {}
+                    if seen is None
+                    else {"seen_subjects": list(map(subject_digest, seen))}
+                ),
             },
         )
     return folder
@@ -282,29 +286,46 @@ def test_predictions_decide_where_the_brain_is_bright(
     assert "or whose orange one holds no lesions" in out
 
 
-@pytest.mark.parametrize("is_said", [True, False])
+@pytest.mark.parametrize("who", ["validates or tests", "is fitted", "unknown"])
 def test_says_so_where_the_model_has_seen_who_is_to_test_the_next(
-    heads, tmp_path, capsys, is_said
+    heads, tmp_path, capsys, who
 ):
     study = tmp_path / "study"
     write_cohort(study, num_subjects=6)
-    splits = assign_splits(find_cases(study), fractions=(0.5, 0.2, 0.3), seed=0)
-    kept = sorted(s for s, split in splits.items() if split != "train")
-    fitted = sorted(s for s, split in splits.items() if split == "train")
-    seen = kept[0] if is_said else fitted[0]
-    predictions = predict(heads, tmp_path / "pred", 0.9, seen=(seen, "x"))
-    code = run(
-        heads,
-        tmp_path / "out",
-        f"--labelled={study}",
-        f"--predictions={predictions}",
-        "--fractions=0.5,0.2,0.3",
-    )
-    assert code == 0
-    out = capsys.readouterr().out
-    sentence = f"has seen subjects that validate or test here: {seen}."
-    assert (sentence in out) == is_said
-    assert ("warning: the model of" in out) == is_said
+    fractions = 0.5, 0.2, 0.3
+    splits = assign_splits(find_cases(study), fractions=fractions)
+    kept = next(s for s, split in splits.items() if split != "train")
+    fitted = next(s for s, split in splits.items() if split == "train")
+    seen, expected = {
+        "validates or tests": (
+            (kept, "x"),
+            f"has seen subjects that validate or test here: {kept}.",
+        ),
+        "is fitted": ((fitted, "x"), None),
+        "unknown": (None, "do not say whom their model has seen"),
+    }[who]
+    predictions = predict(heads, tmp_path / "pred", 0.9, seen=seen)
+    flags = [f"--predictions={predictions}", "--fractions=0.5,0.2,0.3"]
+    assert run(heads, tmp_path / "alone", *flags) == 0
+    assert "has seen" not in capsys.readouterr().out
+    assert run(heads, tmp_path / "out", f"--labelled={study}", *flags) == 0
+    warnings = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("warning: ") and "seen" in line
+    ]
+    assert len(warnings) == (expected is not None)
+    assert all(expected in line for line in warnings)
+
+
+@pytest.mark.parametrize("value", ["b70719f9e089e24a", {"a": 1}, [1], 3])
+def test_records_with_odd_digests_are_damaged(heads, tmp_path, capsys, value):
+    predictions = predict(heads, tmp_path / "pred", 0.9)
+    path = next(predictions.rglob("*_prediction.json"))
+    record = json.loads(path.read_text())
+    write_json(path, {**record, "seen_subjects": value})
+    assert run(heads, tmp_path / "out", f"--predictions={predictions}") == 1
+    assert "damaged file (seen_subjects: expected" in capsys.readouterr().err
 
 
 def test_what_is_taken_for_lesions_is_in_the_picture(

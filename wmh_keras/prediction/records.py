@@ -63,7 +63,8 @@ class Record:
       path: where the record was read from or goes to.
       channels_sha256: of the files of further images, by their roles.
       seg_problem: why there is no DICOM SEG though it was asked for, or "".
-      seen_subjects: digests of those that the model had seen in training.
+      seen_subjects: digests of those that the model had seen in training; None
+        where that is not known, as of a served model.
     """
 
     status: str
@@ -77,7 +78,7 @@ class Record:
     path: Path | None = None
     channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
     seg_problem: str = ""
-    seen_subjects: Sequence[str] = ()
+    seen_subjects: Sequence[str] | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -106,9 +107,10 @@ def write_record(record: Record) -> None:
     del value["path"]
     if not record.channels_sha256:  # as it was before there were any
         del value["channels_sha256"]
-    for name in ("seg_problem", "seen_subjects"):
-        if not value[name]:
-            del value[name]
+    if not record.seg_problem:
+        del value["seg_problem"]
+    if record.seen_subjects is None:
+        del value["seen_subjects"]
     write_json(record.path, nan_to_none({"format": FORMAT, **value}))
 
 

@@ -52,7 +52,8 @@ class RunInfo:
       expectations: what the models' training scans were like; where it is
         empty, no scan is compared with them.
       channels: roles of the images that the networks take.
-      seen_subjects: digests of those that the models have seen.
+      seen_subjects: digests of those that the models have seen; None where
+        that is not known.
     """
 
     settings: Settings
@@ -63,7 +64,7 @@ class RunInfo:
     model_name: str = ""
     model_checksum: str = ""
     channels: tuple[str, ...] = ("flair",)
-    seen_subjects: tuple[str, ...] = ()
+    seen_subjects: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
