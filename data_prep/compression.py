@@ -11,6 +11,8 @@ from zlib_ng import gzip_ng, zlib_ng
 
 # As small as zlib's default on images and masks, at several times its speed.
 _LEVEL = 2
+# Of zlib's parameter wbits: a window of 2^15 bytes, in gzip's format.
+_GZIP_FORMAT = 16 + 15
 
 # What damaged content raises.
 DECOMPRESSION_ERRORS = (
@@ -28,8 +30,19 @@ def to_zlib(content: bytes) -> bytes:
 
 
 def to_gzip(content: bytes) -> bytes:
-    """Compresses in gzip's format, without a time stamp or a name."""
-    return gzip_ng.compress(content, _LEVEL, mtime=0)
+    """Compresses in gzip's format, without a time stamp or a name.
+
+    Only runs of one byte are looked for: probability maps become as small as
+    otherwise, masks nearly so, in less than half of the time.
+    """
+    compressor = zlib_ng.compressobj(
+        _LEVEL,
+        zlib_ng.DEFLATED,
+        _GZIP_FORMAT,
+        zlib_ng.DEF_MEM_LEVEL,
+        zlib_ng.Z_RLE,
+    )
+    return compressor.compress(content) + compressor.flush()
 
 
 def read_gzip(path: str | os.PathLike) -> bytes:
