@@ -9,7 +9,8 @@ import zlib
 
 from zlib_ng import gzip_ng, zlib_ng
 
-# As small as zlib's default on images and masks, at several times its speed.
+# Several times as fast as zlib's default; images become as small within 1 %,
+# masks a seventh larger.
 _LEVEL = 2
 # Of zlib's parameter wbits: a window of 2^15 bytes, in gzip's format.
 _GZIP_FORMAT = 16 + 15

@@ -2,7 +2,6 @@
 
 import math
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +168,7 @@ def _read_data(
         raise VolumeError(
             f"{path}: its shape {tuple(shape)} does not fit into memory"
         ) from error
-    except (EOFError, OSError, OverflowError, ValueError, zlib.error) as error:
+    except (*DECOMPRESSION_ERRORS, ValueError) as error:
         raise VolumeError(f"{path}: truncated or damaged: {error}") from error
     return _z_fastest(data.reshape(shape))
 

@@ -87,7 +87,7 @@ class RecordMaker:
 def _compress(encoded: bytes | dict[str, object]) -> bytes | dict[str, object]:
     """Compresses what TFDS encoded as bytes, in zlib's format.
 
-    TFDS would do so itself with the module zlib, many times slower; it reads
+    TFDS would do so itself with the module zlib, several times slower; it reads
     either.
     """
     if isinstance(encoded, dict):  # with its shape
