@@ -17,6 +17,7 @@ from data_prep import files
 from data_prep.errors import UserError
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training.checkpoint import save_checkpoint
+from wmh_keras.training.interruption import Interruption
 from wmh_keras.training.schedule import Schedule, cosine_rate
 from wmh_keras.training.validation import VolumeValidation
 
@@ -98,16 +99,28 @@ class FollowCosine(keras.callbacks.Callback):
 class Validate(keras.callbacks.Callback):
     """Logs the scores of whole validation volumes."""
 
-    def __init__(self, validation: VolumeValidation, every: int) -> None:
-        """Takes the volumes, and after how many epochs they are predicted."""
+    def __init__(
+        self,
+        validation: VolumeValidation,
+        every: int,
+        interruption: Interruption,
+    ) -> None:
+        """Takes what to do.
+
+        Args:
+          validation: The volumes.
+          every: After how many epochs they are predicted.
+          interruption: Looked at before each volume.
+        """
         super().__init__()
         self._validation = validation
         self._every = every
+        self._interruption = interruption
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds val_loss, val_accuracy and val_dice, where it is due."""
         if (epoch + 1) % self._every == 0:
-            scores = self._validation.run()
+            scores = self._validation.run(self._interruption.check)
             logs["val_loss"] = scores.loss
             logs["val_accuracy"] = scores.accuracy
             logs["val_dice"] = scores.dice

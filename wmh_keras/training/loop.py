@@ -20,6 +20,7 @@ from wmh_keras.training.checkpoint import Checkpoint, restore_checkpoint
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.device_augmentation import augment_in_step
 from wmh_keras.training.device_idle import DeviceIdle, UnreadLogs
+from wmh_keras.training.interruption import EndWhereAsked, Interruption
 from wmh_keras.training.lesion_masks import find_lesion_masks
 from wmh_keras.training.patch_store import remove_patch_store
 from wmh_keras.training.progress import Progress
@@ -149,6 +150,7 @@ class _Run:
         self.fingerprint = fingerprint
         self.info = info
         self.workdir = Path(config.workdir)
+        self.interruption = Interruption()
         self.schedule = Schedule(
             # The cosine leaves a plateau nothing to reduce.
             0 if config.cosine_epochs else config.plateau_epochs,
@@ -183,25 +185,27 @@ class _Run:
         batches = self.stream.batches(
             self.first_epoch * steps, self.config.epochs * steps
         )
-        model.fit(
-            idle.watch(batches),
-            initial_epoch=self.first_epoch,
-            epochs=self.config.epochs,
-            steps_per_epoch=steps,
-            verbose=0,
-            shuffle=False,
-            callbacks=UnreadLogs(
-                [
-                    idle,
-                    *self._callbacks(model, validation, steps),
-                    *([progress] if self.group.is_first else []),
-                ],
-                add_history=True,  # fit returns it
-                model=model,
+        with self.interruption:
+            model.fit(
+                idle.watch(batches),
+                initial_epoch=self.first_epoch,
                 epochs=self.config.epochs,
-                steps=steps,
-            ),
-        )
+                steps_per_epoch=steps,
+                verbose=0,
+                shuffle=False,
+                callbacks=UnreadLogs(
+                    [
+                        EndWhereAsked(self.interruption),
+                        idle,
+                        *self._callbacks(model, validation, steps),
+                        *([progress] if self.group.is_first else []),
+                    ],
+                    add_history=True,  # fit returns it
+                    model=model,
+                    epochs=self.config.epochs,
+                    steps=steps,
+                ),
+            )
 
     def result(self) -> TrainingResult:
         return TrainingResult(
@@ -237,6 +241,7 @@ class _Run:
             callbacks.Validate(
                 VolumeValidation(self.data, validation, segmenter, self.group),
                 config.validation_every,
+                self.interruption,
             ),
             callbacks.FollowSchedule(
                 self.schedule, config.plateau_factor, self._keep_model

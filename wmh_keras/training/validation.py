@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,20 +86,26 @@ class VolumeValidation:
             [] if voxels * voxel_bytes <= CACHE_BYTES else None
         )
 
-    def run(self) -> ValidationScores:
-        """Predicts and scores every volume."""
-        scores = {
-            volume.volume_id: self._score(volume)
-            for volume in tqdm(
-                self._volumes(),
-                total=len(self._records),
-                desc="validating",
-                unit="volume",
-                leave=False,
-                # Shown in a terminal only.
-                disable=None if self._group.is_first else True,
-            )
-        }
+    def run(
+        self, before_each: Callable[[], None] = lambda: None
+    ) -> ValidationScores:
+        """Predicts and scores every volume.
+
+        Args:
+          before_each: Called before each volume; what it raises ends this.
+        """
+        scores = {}
+        for volume in tqdm(
+            self._volumes(),
+            total=len(self._records),
+            desc="validating",
+            unit="volume",
+            leave=False,
+            # Shown in a terminal only.
+            disable=None if self._group.is_first else True,
+        ):
+            before_each()
+            scores[volume.volume_id] = self._score(volume)
         for others in self._group.gather(scores):
             scores |= others
         # In one order, so that the sums are the same to the last bit however
