@@ -86,6 +86,15 @@ def run_program(
         place = f"{error.filename}: " if error.filename else ""
         _complain(name, f"{place}{error.strerror or error}")
         return EXIT_FAILED
+    except UnicodeEncodeError as error:
+        # Of an output folder, say; names of images are checked beforehand.
+        near = error.object[max(0, error.start - 80) : error.end]
+        _complain(
+            name,
+            "a file or folder has a name of bytes that are no UTF-8 text: "
+            f"{near!a}; rename it",
+        )
+        return EXIT_FAILED
     except KeyboardInterrupt:
         _complain(name, "interrupted")
         return EXIT_INTERRUPTED

@@ -31,6 +31,7 @@ from data_prep.cases.listing import (
     list_images,
 )
 from data_prep.cases.manifest import is_manifest, read_manifest
+from data_prep.cases.names import check_names
 from data_prep.errors import UserError
 from data_prep.nifti import is_nifti
 
@@ -70,10 +71,24 @@ def find_cases(
     Raises:
       UserError: nothing there, nothing found, or several candidates where
         one was expected (all of them are listed); DICOM where more than the
-        FLAIR is wanted.
+        FLAIR is wanted; names that are no text.
     """
     path = _existing(path)
-    roles = channels[1:]
+    cases = _find_cases(
+        path, channels[1:], mask_derivative, series, work_dir, warn
+    )
+    check_names(cases)
+    return cases
+
+
+def _find_cases(
+    path: Path,
+    roles: Sequence[str],
+    mask_derivative: str | None,
+    series: str | None,
+    work_dir: Path | None,
+    warn: Callable[[str], None],
+) -> list[Case]:
     if mask_derivative is not None and not is_bids_dataset(path):
         raise UserError(
             f"--mask_derivative={mask_derivative} needs a BIDS data set, but "
@@ -126,11 +141,25 @@ def find_images(
     Raises:
       UserError: nothing there or nothing found (says what was looked for),
         or a DICOM folder in which several series can be the FLAIR; DICOM
-        where more than the FLAIR is wanted; `images` that do not fit.
+        where more than the FLAIR is wanted; `images` that do not fit; names
+        that are no text.
     """
     path = _existing(path)
     roles = channels[1:]
     given = _checked_images(path, images or {}, roles)
+    cases = _find_images(path, roles, given, series, work_dir, warn)
+    check_names(cases)
+    return cases
+
+
+def _find_images(
+    path: Path,
+    roles: Sequence[str],
+    given: Mapping[str, Path],
+    series: str | None,
+    work_dir: Path | None,
+    warn: Callable[[str], None],
+) -> list[Case]:
     if is_manifest(path):
         return _without_excluded(path, read_manifest(path, roles), warn)
     if path.is_file():

@@ -143,6 +143,16 @@ def test_a_full_disk_is_no_bug(capsys):
     assert "/out/mask.nii.gz: No space left on device" in shown
 
 
+def test_a_name_that_cannot_be_written_is_no_bug(capsys):
+    def main(flag_values):
+        "{'place': '/out/\udcff.nii'}".encode()
+
+    assert run(main=main) == 1
+    shown = capsys.readouterr().err
+    assert r"/out/\udcff" in shown
+    assert "rename" in shown
+
+
 def test_a_bug_is_not_hidden():
     def main(flag_values):
         raise ZeroDivisionError

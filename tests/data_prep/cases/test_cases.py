@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 
 import pytest
 
@@ -111,6 +112,24 @@ def test_nothing_found_says_what_was_looked_for(tmp_path, find):
     touch(tmp_path, "notes.txt")
     with pytest.raises(UserError, match="expected a NIfTI file"):
         find(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("find", [find_cases, find_images])
+@pytest.mark.parametrize("name", [b"sc\xff/FLAIR.nii", b"anna/FLAIR_\xff.nii"])
+def test_names_that_are_no_text_are_told_at_once(tmp_path, find, name):
+    """Records and tables are text, and could not be written later on."""
+    try:
+        touch(tmp_path, os.fsdecode(name))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(UserError, match=r"\\xff.*rename") as caught:
+        find(tmp_path)
+    str(caught.value).encode()  # the message itself can be printed
+
+
+def test_letters_beyond_ascii_are_text(tmp_path):
+    touch(tmp_path, "Müller/FLAIR_日.nii")
+    assert [case.subject_id for case in find_cases(tmp_path)] == ["Müller"]
 
 
 def test_only_masks_in_a_folder_says_so(tmp_path):

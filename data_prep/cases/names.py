@@ -1,0 +1,44 @@
+"""Names of files that can be written down."""
+
+from collections.abc import Sequence
+
+from data_prep.cases.case import Case
+from data_prep.errors import UserError
+
+_MOST_NAMED = 5
+
+
+def as_text(name: str) -> str:
+    r"""Returns a name with bytes that are no UTF-8 text as \xNN."""
+    return name.encode("utf-8", "surrogateescape").decode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def check_names(cases: Sequence[Case]) -> None:
+    """Checks that tables and records can hold the names of all images.
+
+    A name is bytes to the system, and where they come from a computer with
+    another encoding they need not be text here.
+
+    Raises:
+      UserError: Bytes that are no UTF-8 text; says in which names.
+    """
+    names = {name for case in cases for name in _names(case)}
+    wrong = sorted(as_text(name) for name in names if as_text(name) != name)
+    if wrong:
+        more = len(wrong) - _MOST_NAMED
+        listed = ", ".join(wrong[:_MOST_NAMED])
+        raise UserError(
+            "expected names that are UTF-8 text, received other bytes "
+            f"(shown as \\xNN) in {listed}"
+            + (f" and {more} more" if more > 0 else "")
+            + "; rename these files or folders"
+        )
+
+
+def _names(case: Case) -> list[str]:
+    return [
+        *(str(file) for _, file in case.images),
+        *([str(case.mask)] if case.mask else []),
+    ]
