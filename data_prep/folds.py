@@ -4,9 +4,8 @@ import collections
 from collections.abc import Mapping, Set
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.splits import seeded_rank, share_out
-
-_MOST_NAMED = 10
 
 
 def assign_folds(
@@ -78,7 +77,7 @@ def leave_one_site_out(
         if subjects:
             raise UserError(
                 "leave one site out: expected one site for each subject; "
-                f"{len(subjects)} {what}: {', '.join(subjects[:_MOST_NAMED])}"
+                f"{len(subjects)} {what}: {listed(subjects)}"
             )
     folds = collections.defaultdict(list)
     for subject, (site,) in sites_of.items():

@@ -17,9 +17,10 @@ import numpy as np
 
 from data_prep.brain_region import IGNORED
 from data_prep.errors import UsageError, UserError, VolumeError
+from data_prep.messages import listed
 from data_prep.nifti import read_probability
 from data_prep.split_names import UNLABELLED
-from data_prep.subject_digest import name_some, subjects_among
+from data_prep.subject_digest import subjects_among
 from data_prep.volume import Volume, check_same_grid
 
 LESION = 1
@@ -147,7 +148,7 @@ class PredictedLabels:
             return None
         return (
             f"the model of {self.folder} has seen subjects that validate or "
-            f"test here: {name_some(subjects)}. Unless other people bear these "
+            f"test here: {listed(subjects, 5)}. Unless other people bear these "
             "ids, what learns from its labels has scores on them that are too "
             "good; predict the heads with a model that has not seen them"
         )

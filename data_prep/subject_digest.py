@@ -23,8 +23,3 @@ def subjects_among(
     """Names the subjects whose digests are among some, sorted, each once."""
     known = set(digests)
     return sorted({s for s in subjects if subject_digest(s) in known})
-
-
-def name_some(subjects: list[str]) -> str:
-    """Joins the first five ids, for a message."""
-    return ", ".join(subjects[:5]) + (", …" if len(subjects) > 5 else "")

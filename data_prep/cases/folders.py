@@ -23,6 +23,7 @@ from data_prep.cases.listing import (
     visible_folders,
 )
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.nifti import is_nifti, nifti_stem
 
 FlairConverter = Callable[[Path], Path | None]
@@ -132,11 +133,10 @@ def find_folder_images(
     if not flairs:
         flairs = others
     elif others:
-        shown = ", ".join(str(o.relative_to(path)) for o in others[:5])
-        more = ", …" if len(others) > 5 else ""
+        shown = listed((str(o.relative_to(path)) for o in others), 5)
         warn(
             f"passed over {len(others)} images whose names do not say FLAIR, "
-            f"since others do: {shown}{more}"
+            f"since others do: {shown}"
         )
     cases = [
         _with_channels(image_case(image, path), roles, path, flairs, said)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from data_prep.cases.case import Case
 from data_prep.errors import UserError
-
-_MOST_NAMED = 5
+from data_prep.messages import listed
 
 
 def as_text(name: str) -> str:
@@ -27,13 +26,10 @@ def check_names(cases: Sequence[Case]) -> None:
     names = {name for case in cases for name in _names(case)}
     wrong = sorted(as_text(name) for name in names if as_text(name) != name)
     if wrong:
-        more = len(wrong) - _MOST_NAMED
-        listed = ", ".join(wrong[:_MOST_NAMED])
         raise UserError(
             "expected names that are UTF-8 text, received other bytes "
-            f"(shown as \\xNN) in {listed}"
-            + (f" and {more} more" if more > 0 else "")
-            + "; rename these files or folders"
+            f"(shown as \\xNN) in {listed(wrong, 5)}; rename these files or "
+            "folders"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from data_prep.cases.case import Case
 from data_prep.dataset.case_records import SortedChecks
 from data_prep.dataset.plan import PreparationPlan
+from data_prep.messages import listed
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.splits import UNLABELLED
 
@@ -82,8 +83,7 @@ def format_warnings(warnings: Iterable[tuple[str, Sequence[str]]]) -> str:
             volumes.setdefault(text, []).append(volume_id)
     lines = []
     for text, ids in volumes.items():
-        more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-        lines.append(f"warning: {', '.join(ids[:5])}{more}: {text}")
+        lines.append(f"warning: {listed(ids, 5)}: {text}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.dataset.report import format_table
+from data_prep.messages import listed
 from tfds_wmh.sharing.layout import README_FILE
 from tfds_wmh.sharing.packing import Inspection, PackRequest
 from tfds_wmh.sharing.scanning import free_texts
@@ -36,7 +37,7 @@ def format_inspection(request: PackRequest, inspection: Inspection) -> str:
             "again"
         )
     if inspection.left_behind:
-        blocks.append(f"Not packed: {', '.join(inspection.left_behind[:10])}")
+        blocks.append(f"Not packed: {listed(inspection.left_behind)}")
     if request.key_path is None:
         blocks.append(
             "The key of the pseudonyms is not beside the data, so the files "

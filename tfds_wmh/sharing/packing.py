@@ -8,6 +8,7 @@ from pathlib import Path
 from data_prep.dataset import data_folder
 from data_prep.dataset.pseudonyms import read_or_make_key
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.program import progress
 from tfds_wmh.sharing.checksums import digest_and_search, place_file
 from tfds_wmh.sharing.contents import Contents, read_contents
@@ -160,7 +161,7 @@ def check_output(output: Path) -> None:
     if foreign := sorted(n for n in names if not n.startswith(".incomplete")):
         raise UserError(
             f"{output}: expected a new or empty folder, found "
-            f"{', '.join(foreign[:5])}; choose another --output"
+            f"{listed(foreign, 5)}; choose another --output"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.subject_digest import subject_digest
 from wmh_keras import artifacts
 from wmh_keras.calibration.request import CalibrationRequest
@@ -17,7 +18,6 @@ from wmh_keras.evaluation.evaluated_models import (
 )
 from wmh_keras.evaluation.fold_models import read_fold_models
 from wmh_keras.evaluation.folds import Fold, open_folds, warn_of_other_data
-from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest
 from wmh_keras.inference.ensemble import (
     MaskSettings,

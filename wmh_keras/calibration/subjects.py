@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.subject_digest import subject_digest
 from wmh_keras.datasets import PreparedData, VolumeRecord
-from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.model_info import ModelInfo
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from data_prep.errors import UsageError, UserError
+from data_prep.messages import listed
 from data_prep.program import require
 from wmh_keras.comparison.request import (
     VALIDATION_FRACTION,
@@ -136,7 +137,7 @@ def _fit_only_from(path: str) -> tuple[str, ...]:
     if twice:
         raise UserError(
             f"--fit_only_subjects={path}: expected each subject once, found "
-            f"more than one line of {', '.join(twice[:10])}"
+            f"more than one line of {listed(twice)}"
         )
     return tuple(sorted(subjects))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_prep.errors import UserError
 from data_prep.files import write_text
 from data_prep.folds import assign_folds, hold_out, leave_one_site_out
+from data_prep.messages import listed
 from data_prep.splits import SPLITS
 from wmh_keras.comparison.request import CrossValidation
 from wmh_keras.datasets import PreparedData, VolumeRecord
@@ -14,7 +15,6 @@ from wmh_keras.evaluation.fold_models import FIT_ONLY_FILE
 from wmh_keras.training.subjects import select_labelled
 
 _PARTS = ("train", "validation", "test")
-_MOST_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ def select_subjects(
         raise UserError(
             "--fit_only_subjects: expected subjects with a mask in "
             f"{data.data_dir}, found none of {len(unknown)} of them there: "
-            f"{', '.join(unknown[:_MOST_NAMED])}"
+            f"{listed(unknown)}"
         )
     present = [name for name in SPLITS if name in data.split_names]
     records = select_labelled(data, choice.splits or "+".join(present))

@@ -7,6 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from data_prep.errors import UsageError, UserError
+from data_prep.messages import listed
 from wmh_keras.comparison.fold_lists import (
     Fold,
     check_lists,
@@ -51,7 +52,6 @@ _OWN = {
     "report",
     "runs",
 }
-_MOST_NAMED = 5
 
 
 def make_plan(request: ComparisonRequest) -> Plan:
@@ -199,7 +199,7 @@ def _refuse_seen(
     if seen:
         raise UserError(
             f"recipe {plan.recipe.name}: {who} {len(seen)} subjects {place}: "
-            f"{', '.join(sorted(seen)[:_MOST_NAMED])}; the comparison has to "
+            f"{listed(sorted(seen))}; the comparison has to "
             "be on subjects that no model has seen"
         )
 
@@ -213,7 +213,7 @@ def _check_place(request: ComparisonRequest) -> None:
         raise UserError(
             f"{folder}: expected a new or empty folder or that of a "
             "comparison, found other files "
-            f"({', '.join(sorted(present)[:_MOST_NAMED])}); take another "
+            f"({listed(sorted(present))}); take another "
             "--workdir"
         )
     with_folds = (folder / "folds").exists()

@@ -6,12 +6,12 @@ from pathlib import Path
 from data_prep.dataset.data_folder import CASES_FILE
 from data_prep.errors import UserError
 from data_prep.files import read_csv
+from data_prep.messages import listed
 from wmh_keras.datasets import VolumeRecord
 
 # What a preparation notes of a reference on its own grid; no preprocessing
 # changes it. The report compares voxel by voxel counts once more.
 _FACTS = ("native_shape", "lesions", "wmh_ml")
-_MOST_NAMED = 5
 
 Identity = tuple[str, str, str]
 
@@ -78,5 +78,5 @@ def _read_facts(
 
 
 def _listed(identities: Sequence[Identity]) -> str:
-    names = [" ".join(filter(None, i)) for i in identities[:_MOST_NAMED]]
-    return "; ".join(names) + ("; …" if len(identities) > len(names) else "")
+    names = [" ".join(filter(None, identity)) for identity in identities]
+    return listed(names, separator=";")

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from wmh_keras.datasets.volume_records import VolumeRecord
 
 
@@ -39,7 +40,7 @@ class Catalogue:
                 place = f" in split {split}" if split else " with a reference"
                 raise UserError(
                     f"{self.data_dir}: no volume{place} of "
-                    f"{len(unknown)} subjects: {', '.join(unknown[:10])}"
+                    f"{len(unknown)} subjects: {listed(unknown)}"
                 )
             chosen = set(subjects)
             records = [r for r in records if r.subject_id in chosen]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep.errors import UserError
-from wmh_keras.evaluation.problems import listed
+from data_prep.messages import listed
 from wmh_keras.evaluation.results import (
     EvaluationResults,
     Identity,
@@ -54,7 +54,7 @@ def _check_unique(evaluation: EvaluationResults) -> None:
         names = list(dict.fromkeys(map(str, twice)))
         raise UserError(
             f"{evaluation.folder}: expected each volume once, received "
-            f"{listed(names, ';')} more than once"
+            f"{listed(names, separator=';')} more than once"
         )
 
 
@@ -69,7 +69,8 @@ def _check_volumes(first: EvaluationResults, other: EvaluationResults) -> None:
         if only:
             parts.append(
                 f"  only in {evaluation.name} ({evaluation.folder}), "
-                f"{len(only)} of {len(here)} volumes: {listed(only, ';')}"
+                f"{len(only)} of {len(here)} volumes: "
+                f"{listed(only, separator=';')}"
             )
     if parts:
         raise UserError(
@@ -110,7 +111,7 @@ def _check_references(
         raise UserError(
             f"{first.name} and {other.name} cannot be compared: the reference "
             f"differs in {len(different)} of {len(of_other)} volumes\n  "
-            f"{listed(different, ';')}\n"
+            f"{listed(different, separator=';')}\n"
             "Evaluate both against the same reference masks."
         )
 

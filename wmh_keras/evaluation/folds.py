@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from data_prep.volume import Volume
 from wmh_keras.datasets import PreparedData, StoredVolume, VolumeRecord
 from wmh_keras.evaluation.evaluated_models import describe_model, with_settings
 from wmh_keras.evaluation.fold_models import FoldModel
-from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest
 from wmh_keras.evaluation.training_overlap import seen_among
 from wmh_keras.inference.ensemble import channels_of

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_prep.messages import listed
 from wmh_keras.datasets import PreparedData, open_prepared_data
 from wmh_keras.evaluation import earlier_results, layout, results_folder
 from wmh_keras.evaluation.evaluated_models import (
@@ -26,7 +27,6 @@ from wmh_keras.evaluation.folds import (
     warn_of_other_data,
 )
 from wmh_keras.evaluation.from_model import evaluate_volumes
-from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.request import OutOfFoldRequest, Output
 from wmh_keras.evaluation.rules import Rules
 from wmh_keras.evaluation.training_overlap import seen_among

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from data_prep.errors import UserError
 from wmh_keras.evaluation.results import Identity, PatientResult
 
-_MOST_LISTED = 10
-
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -76,20 +74,6 @@ def collect(volumes: Iterable[VolumeOutcome]) -> Outcome:
             if volume.picture:
                 pictures[volume.result.key.identity] = volume.picture
     return Outcome(tuple(results), tuple(problems), tuple(warnings), pictures)
-
-
-def listed(names: Sequence[str], separator: str = ",") -> str:
-    """The first ten names, and how many more there are.
-
-    Args:
-        names: of subjects, volumes or the like.
-        separator: ";" where the names have commas themselves.
-    """
-    text = f"{separator} ".join(names[:_MOST_LISTED])
-    more = len(names) - _MOST_LISTED
-    if more <= 0:
-        return text
-    return f"{text}{separator.removeprefix(',')} and {more} more"
 
 
 def raise_problems(

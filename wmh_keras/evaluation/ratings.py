@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from wmh_keras.evaluation.grade_proposals import GradeProposal, propose_grades
-from wmh_keras.evaluation.problems import listed
 from wmh_keras.evaluation.rating_table import (
     RatingRow,
     read_rating_rows,

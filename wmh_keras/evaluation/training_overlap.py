@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from data_prep.subject_digest import name_some, subjects_among
+from data_prep.messages import listed
+from data_prep.subject_digest import subjects_among
 from wmh_keras.datasets import PreparedData, VolumeRecord
 from wmh_keras.model_info import ModelInfo
 
@@ -61,6 +62,6 @@ def _overlap_of(
     if info.data_identity != data.identity:
         consequence += ", unless other people bear the same ids here"
     return (
-        f"{len(subjects)} of the evaluated subjects ({name_some(subjects)}) "
+        f"{len(subjects)} of the evaluated subjects ({listed(subjects, 5)}) "
         f"were in the training or validation of {name}: {consequence}",
     )

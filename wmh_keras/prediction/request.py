@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.subject_digest import name_some, subjects_among
+from data_prep.messages import listed
+from data_prep.subject_digest import subjects_among
 from wmh_keras import artifacts
 from wmh_keras.inference.engine import Engine, choose_engine
 from wmh_keras.inference.ensemble import (
@@ -102,7 +103,7 @@ def _warn_of_seen(infos: Sequence[ModelInfo], scans: ScanPlan) -> list[str]:
     if not subjects:
         return []
     return [
-        f"the model has seen subjects of these ids: {name_some(subjects)}. "
+        f"the model has seen subjects of these ids: {listed(subjects, 5)}. "
         "Unless other people bear them, their masks are better than those of "
         "new subjects, and no test of the model"
     ]

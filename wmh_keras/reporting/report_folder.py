@@ -15,6 +15,7 @@ from typing import Any
 
 from data_prep.errors import UserError
 from data_prep.files import read_json, remove_temporaries, sha256_of
+from data_prep.messages import listed
 from wmh_keras.evaluation.layout import PER_PATIENT_FILE, SUMMARY_FILE
 
 PAGE_FILE = "report.html"
@@ -22,7 +23,6 @@ RECORD_FILE = "report.json"
 TABLES_FOLDER = "tables"
 FIGURES_FOLDER = "figures"
 FORMAT = 1
-_MOST_NAMED = 5
 # Stands near the top of every page: tells it from another program's.
 PAGE_MARK = '<meta name="generator" content="wmh-report">'
 _MARK_WITHIN = 2000
@@ -55,11 +55,9 @@ def check_place(
     way_out = "choose another --output_dir, or go on with --overwrite"
     others = sorted(str(p.relative_to(folder)) for p in _foreign(folder))
     if others:
-        more = ", …" if len(others) > _MOST_NAMED else ""
         raise UserError(
             f"{folder}: expected an empty folder or an earlier report, found "
-            f"{', '.join(others[:_MOST_NAMED])}{more}; {way_out} (which leaves "
-            "other files alone)"
+            f"{listed(others, 5)}; {way_out} (which leaves other files alone)"
         )
     record = folder / RECORD_FILE
     if record.exists():

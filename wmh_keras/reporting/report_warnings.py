@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_prep.messages import listed
 from wmh_keras.evaluation.results import EvaluationResults
 from wmh_keras.reporting.study import DataSummary, Study, count_by_split
 from wmh_keras.reporting.tables.formats import (
     joined,
-    listed,
     p_value,
     plural,
 )

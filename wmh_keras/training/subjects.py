@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from wmh_keras.datasets import PreparedData, VolumeRecord, read_subjects
 from wmh_keras.training.config import TrainingConfig
 from wmh_keras.training.lesion_masks import LesionMasks
@@ -27,7 +28,7 @@ def choose_records(
     if both:
         raise UserError(
             f"{len(both)} subjects would be both fitted and validated on: "
-            f"{', '.join(sorted(both)[:10])}; change the splits or the lists"
+            f"{listed(sorted(both))}; change the splits or the lists"
         )
     check_lesions(training, validation)
     return training, validation
@@ -46,7 +47,7 @@ def check_lesions(
     """
     for records, purpose in ((training, "fit"), (validation, "validate on")):
         if all(record.num_lesions == 0 for record in records):
-            named = ", ".join(record.volume_id for record in records[:5])
+            named = listed((record.volume_id for record in records), 5)
             raise UserError(
                 f"none of the {len(records)} volumes to {purpose} has a lesion "
                 f"(label 1) in its reference ({named}); choose other splits or "
@@ -80,7 +81,7 @@ def check_lesion_masks(
     if both:
         raise UserError(
             f"--lesion_masks has masks of {len(both)} subjects to validate "
-            f"on: {', '.join(sorted(both)[:10])}; take them out of the folder"
+            f"on: {listed(sorted(both))}; take them out of the folder"
         )
 
 
@@ -118,7 +119,7 @@ def select_labelled(data: PreparedData, split: str) -> list[VolumeRecord]:
     if unlabelled:
         raise UserError(
             f"split {split}: {len(unlabelled)} volumes in {data.data_dir} "
-            f"have no reference: {', '.join(unlabelled[:5])}"
+            f"have no reference: {listed(unlabelled, 5)}"
         )
     return records
 

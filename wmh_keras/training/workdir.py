@@ -16,6 +16,7 @@ from pathlib import Path
 
 from data_prep import files
 from data_prep.errors import UserError
+from data_prep.messages import listed
 from wmh_keras.process_group import ProcessGroup
 from wmh_keras.training import checkpoint as checkpoints
 from wmh_keras.training.config import (
@@ -69,7 +70,7 @@ def open_workdir(
     if present and FLAGS_FILE not in present:
         raise UserError(
             f"{workdir}: expected a new or empty folder or a work folder, "
-            f"found other files ({', '.join(sorted(present)[:5])}); take "
+            f"found other files ({listed(sorted(present), 5)}); take "
             "another --workdir"
         )
     checkpoint = checkpoints.latest_checkpoint(workdir / CHECKPOINTS)

@@ -111,12 +111,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def listed(names: list[str], most: int = 10) -> str:
-    """Names with commas; of many the first, and how many more."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
 def joined(texts: list[str]) -> str:
     """Texts as a sentence has them: "a, b and c"."""
     if len(texts) < 2:

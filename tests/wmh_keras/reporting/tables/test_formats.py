@@ -77,6 +77,5 @@ def test_a_single_value_has_no_spread():
 def test_words():
     assert formats.plural(1, "patient") == "1 patient"
     assert formats.plural(1156, "patient") == "1,156 patients"
-    assert formats.listed(list("abc"), 2) == "a, b and 1 more"
     assert formats.joined(["a"]) == "a"
     assert formats.joined(list("abc")) == "a, b and c"
