@@ -17,6 +17,7 @@ from data_prep.cases.channels import with_bids_channels
 from data_prep.cases.listing import (
     PROGRAM_NAME,
     bullet_list,
+    check_readable,
     is_own_folder,
     read_description,
 )
@@ -25,6 +26,7 @@ from data_prep.files import read_csv
 from data_prep.nifti import is_nifti
 
 _FLAIR_PLACES = ("sub-*/anat", "sub-*/ses-*/anat")
+_FOLDERS = ("sub-*", "sub-*/ses-*", *_FLAIR_PLACES)
 _PARTICIPANT_FIELDS = ("split", *METADATA_FIELDS)
 
 
@@ -133,6 +135,10 @@ def _check_is_raw(path: Path) -> None:
 
 
 def _list_flairs(path: Path) -> list[BidsName]:
+    for place in _FOLDERS:
+        for folder in path.glob(place):
+            if folder.is_dir():
+                check_readable(folder)
     names = []
     for place in _FLAIR_PLACES:
         for file in path.glob(f"{place}/sub-*"):
@@ -140,8 +146,23 @@ def _list_flairs(path: Path) -> list[BidsName]:
                 continue
             name = parse_bids_name(file)
             if name is not None and name.suffix.lower() == "flair":
+                _check_place(name, path)
                 names.append(name)
     return sorted(names, key=lambda name: (name.key, name.path))
+
+
+def _check_place(name: BidsName, root: Path) -> None:
+    """Refuses a FLAIR in the folder of somebody else, or of another session."""
+    folders = name.path.relative_to(root).parts[:-2]
+    named = (f"sub-{name.subject}", f"ses-{name.session}")
+    for folder, label in zip(folders, named, strict=False):
+        # A session that a name leaves out is the folder's.
+        if folder != label and label != "ses-":
+            raise UserError(
+                f"{name.path}: expected a name with {folder}, as its folder "
+                f"has, received {label}; rename the file, or move it to where "
+                "it belongs"
+            )
 
 
 def _nothing_found(path: Path) -> str:

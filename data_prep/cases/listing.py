@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_prep.errors import UserError
 from data_prep.nifti import is_nifti, nifti_stem
 
 PROGRAM_NAME = "wmh-keras"  # the GeneratedBy name of this program's output
@@ -152,9 +153,15 @@ def walk_files(root: Path) -> Iterator[Path]:
     BIDS derivatives of this program are passed over. Links are followed, a
     folder is entered once; broken links are given too, since what is missing
     is for the checks to say.
+
+    Raises:
+      UserError: a folder cannot be read: what is in it would be left out
+        without a word.
     """
     entered = set()
-    for folder, children, names in os.walk(root, followlinks=True):
+    for folder, children, names in os.walk(
+        root, followlinks=True, onerror=_refuse
+    ):
         if os.path.realpath(folder) in entered:
             children.clear()
             continue
@@ -200,6 +207,27 @@ def bullet_list(paths: list, limit: int = 20) -> str:
     if len(paths) > limit:
         lines.append(f"  … and {len(paths) - limit} more")
     return "\n".join(lines)
+
+
+def check_readable(folder: Path) -> None:
+    """Checks that a folder can be listed, since `glob` passes it over if not.
+
+    Raises:
+      UserError: it cannot.
+    """
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"{error.filename}: expected a folder that can be read, but: "
+        f"{error.strerror}; ask for the right to read it, or move it out of "
+        "the input"
+    ) from error
 
 
 def _words(text: str) -> list[str]:

@@ -11,6 +11,8 @@ from data_prep.errors import UserError
 from data_prep.nifti import nifti_stem
 
 _MAX_SHOWN = 20
+# Bytes: 255 on the usual file systems, less what a temporary name adds.
+_LONGEST_NAME = 255 - 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +101,8 @@ def plan_jobs(
       One job a case, in the same order.
 
     Raises:
-      UserError: two cases would write the same file, or a case an input.
+      UserError: two cases would write the same file, or a case an input; a
+        name that is too long for a file.
     """
     root = Path(output_dir)
     name_outputs = _bids_outputs if is_bids else _plain_outputs
@@ -111,6 +114,7 @@ def plan_jobs(
         if case.dicom_files:
             outputs = _with_dicom_seg(outputs)
         jobs.append(Job(case, outputs))
+    _check_lengths(jobs)
     _check_collisions(jobs)
     return jobs
 
@@ -183,6 +187,20 @@ def _with_description(stem: str, word: str) -> str:
     if re.search(r"_desc-[^_]+$", stem):
         return stem + word.capitalize()
     return f"{stem}_desc-{word}"
+
+
+def _check_lengths(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        longest = max(
+            len(os.fsencode(path.name))
+            for path in (*job.outputs.results, job.outputs.record)
+        )
+        if longest > _LONGEST_NAME:
+            raise UserError(
+                f"{job.case.flair}: expected a shorter name, since its results "
+                f"are named after it and may have {_LONGEST_NAME} bytes, "
+                f"received one that makes {longest}; rename the file"
+            )
 
 
 def _check_collisions(jobs: Sequence[Job]) -> None:

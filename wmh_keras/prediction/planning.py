@@ -130,9 +130,10 @@ def plan_scans(
         series=scans.series,
         warn=warnings.append,
     )
-    if scans.selection is not None:
-        cases = select_cases(path, cases, scans.selection, warnings.append)
     is_bids = is_bids_dataset(path) and not is_derivative(path)
+    if is_bids:
+        wanted = scans.selection or Selection()
+        cases = select_cases(path, cases, wanted, warnings.append)
     check_output_dir(scans.output_dir)
     if is_bids:
         bids_derivative.check_output_dir(path, scans.output_dir)

@@ -23,6 +23,7 @@ from wmh_keras.prediction.outputs import Job, ScanOutputs
 
 FORMAT = "wmh-keras prediction 1"
 RECORD_SUFFIX = "_prediction.json"
+VOLUMES_FILE = "volumes.csv"
 
 STARTED, DONE, FAILED = "started", "done", "failed"
 
@@ -130,8 +131,18 @@ def read_record(path: str | os.PathLike) -> Record | None:
 
 
 def find_records(output_dir: str | os.PathLike) -> Iterator[Record]:
-    """Reads all records below a folder, in the order of their paths."""
-    for path in sorted(Path(output_dir).rglob(f"*{RECORD_SUFFIX}")):
+    """Reads all records below a folder, in the order of their paths.
+
+    Folders below it with a table of their own hold the results of other runs,
+    maybe of the same scans, and are passed over.
+    """
+    paths: list[Path] = []
+    for folder, children, names in os.walk(output_dir):
+        if Path(folder) != Path(output_dir) and VOLUMES_FILE in names:
+            children.clear()
+            continue
+        paths += [Path(folder, n) for n in names if n.endswith(RECORD_SUFFIX)]
+    for path in sorted(paths):
         # A killed run's unfinished file may hold a whole record.
         record = None if is_temporary(path) else read_record(path)
         if record is not None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from wmh_keras.prediction import records
 from wmh_keras.prediction.outputs import Job
-from wmh_keras.prediction.records import Record
-from wmh_keras.prediction.summary import PAGE_FILE, VOLUMES_FILE
+from wmh_keras.prediction.records import VOLUMES_FILE, Record
+from wmh_keras.prediction.summary import PAGE_FILE
 
 # Lines of warnings at the end of a run; all of them are in the table.
 _MAX_WARNINGS = 20

@@ -15,10 +15,9 @@ from data_prep.nifti import nifti_stem
 from data_prep.version import __version__
 from wmh_keras.prediction import records
 from wmh_keras.prediction.likeness import COLUMN, LIKE, NOT_CHECKED
-from wmh_keras.prediction.records import Record
+from wmh_keras.prediction.records import VOLUMES_FILE, Record
 from wmh_keras.reporting.page import ScanEntry, render_page
 
-VOLUMES_FILE = "volumes.csv"
 PAGE_FILE = "index.html"
 
 VOLUME_COLUMNS = (

@@ -262,6 +262,31 @@ def test_the_wrong_folder_of_a_data_set(tmp_path):
             find(tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sub-1/anat/sub-2_FLAIR.nii", "with sub-1, .*received sub-2"),
+        (
+            "sub-1/ses-a/anat/sub-1_ses-b_FLAIR.nii",
+            "with ses-a, .*received ses-b",
+        ),
+    ],
+)
+@pytest.mark.parametrize("find", [find_cases, find_images])
+def test_a_scan_in_the_folder_of_another_is_refused(
+    tmp_path, find, name, message
+):
+    raw(tmp_path, "sub-3")
+    touch(tmp_path, name)
+    with pytest.raises(UserError, match=message):
+        find(tmp_path)
+
+
+def test_a_name_may_leave_out_the_session_of_its_folder(tmp_path):
+    touch(tmp_path, "sub-1/ses-a/anat/sub-1_FLAIR.nii")
+    assert len(find_images(tmp_path)) == 1
+
+
 def test_an_empty_data_set_says_what_was_looked_for(tmp_path):
     describe(tmp_path)
     touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")

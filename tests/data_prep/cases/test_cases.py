@@ -115,14 +115,21 @@ def test_nothing_found_says_what_was_looked_for(tmp_path, find):
 
 
 @pytest.mark.parametrize("find", [find_cases, find_images])
-@pytest.mark.parametrize("name", [b"sc\xff/FLAIR.nii", b"anna/FLAIR_\xff.nii"])
-def test_names_that_are_no_text_are_told_at_once(tmp_path, find, name):
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"sc\xff/FLAIR.nii", r"\\xff"),
+        (b"anna/FLAIR_\xff.nii", r"\\xff"),
+        (b"anna/new\nFLAIR.nii", r"\\x0a"),
+    ],
+)
+def test_names_that_are_no_text_are_told_at_once(tmp_path, find, name, shown):
     """Records and tables are text, and could not be written later on."""
     try:
         touch(tmp_path, os.fsdecode(name))
     except OSError:
         pytest.skip("this file system has no such names")
-    with pytest.raises(UserError, match=r"\\xff.*rename") as caught:
+    with pytest.raises(UserError, match=rf"{shown}.*rename") as caught:
         find(tmp_path)
     str(caught.value).encode()  # the message itself can be printed
 

@@ -1,7 +1,10 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
+from data_prep.cases import find_cases, find_images
 from data_prep.cases.listing import (
     is_derived_name,
     is_flair_name,
@@ -9,6 +12,7 @@ from data_prep.cases.listing import (
     is_own_folder,
     list_images,
 )
+from data_prep.errors import UserError
 
 FLAIRS = [
     "FLAIR.nii.gz",
@@ -116,3 +120,39 @@ def test_linked_folders_are_entered_once(tmp_path):
 def test_a_damaged_description_is_nobodys(tmp_path, text):
     (tmp_path / "dataset_description.json").write_text(text)
     assert not is_own_folder(tmp_path)
+
+
+def close(monkeypatch, closed):
+    """Lets the system refuse a folder; to the superuser it never does."""
+    scandir = os.scandir
+
+    def refuse(folder="."):
+        if Path(folder) == closed:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.parametrize("find", [find_cases, find_images])
+@pytest.mark.parametrize(
+    ("flairs", "closed"),
+    [
+        (("anna/FLAIR.nii", "bert/FLAIR.nii"), "bert"),
+        (("sub-1/anat/sub-1_FLAIR.nii", "sub-2/anat/sub-2_FLAIR.nii"), "sub-2"),
+        (
+            ("sub-1/anat/sub-1_FLAIR.nii", "sub-2/anat/sub-2_FLAIR.nii"),
+            "sub-2/anat",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_never_left_out_silently(
+    tmp_path, monkeypatch, find, flairs, closed
+):
+    for name in flairs:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert len(find(tmp_path)) == 2
+    close(monkeypatch, tmp_path / closed)
+    with pytest.raises(UserError, match=rf"{closed}: .*Permission denied"):
+        find(tmp_path)

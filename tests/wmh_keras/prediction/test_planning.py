@@ -60,3 +60,22 @@ def test_what_another_process_gave_otherwise_meanwhile_is_kept(scans, plan):
     with pytest.raises(UserError, match="results that this run would not give"):
         segment_scans(scans, plan, no_segmenter, RUN)
     assert job.outputs.mask.read_bytes() == b"result"
+
+
+def test_subjects_without_flair_are_told_of_where_nobody_is_named(tmp_path):
+    for name in ("sub-1/anat/sub-1_FLAIR.nii", "sub-2/anat/sub-2_T1w.nii"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    plan = plan_scans(
+        Scans(tmp_path, tmp_path / "derivatives" / "x"),
+        SETTINGS,
+        channels=("flair",),
+    )
+    assert plan.warnings == ("sub-2: no FLAIR volume, left out",)
+
+
+def test_a_name_too_long_for_its_results_is_told_before_any(scans):
+    image = scans.input_path / f"{'a' * 220}_FLAIR.nii.gz"
+    image.write_bytes(b"an image")
+    with pytest.raises(UserError, match=r"shorter name.*rename"):
+        plan_scans(scans, SETTINGS, channels=("flair",))

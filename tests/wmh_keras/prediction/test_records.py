@@ -61,6 +61,20 @@ def test_what_a_kill_left_unfinished_is_no_record(job):
     assert list(records.find_records(job.outputs.folder)) == [record]
 
 
+def test_results_of_another_run_in_a_sub_folder_are_its_own(job, tmp_path):
+    """They may be of the same scans, which a table would then have twice."""
+    record = finish(job, warnings=[], thumbnails=[])
+    other = tmp_path / "out" / "threshold_0.3"
+    other.mkdir()
+    records.write_record(
+        dataclasses.replace(record, path=other / job.outputs.record.name)
+    )
+    assert len(list(records.find_records(tmp_path / "out"))) == 2
+    (other / records.VOLUMES_FILE).touch()
+    assert list(records.find_records(tmp_path / "out")) == [record]
+    assert len(list(records.find_records(other))) == 1
+
+
 def test_new_and_done(job):
     assert check_earlier([job], SETTINGS, overwrite=False) == ([job], [])
     finish(job)
