@@ -19,6 +19,7 @@ from data_prep.files import (
     sha256_of,
     write_json,
 )
+from data_prep.nifti import read_volume
 from wmh_keras.prediction.outputs import Job, ScanOutputs
 
 FORMAT = "wmh-keras prediction 1"
@@ -171,7 +172,8 @@ def check_earlier(
 
     Raises:
       UserError: without `overwrite`, results are there that were made with
-        other settings, from another image, or by somebody else.
+        other settings, from another image, or by somebody else, or whose mask
+        is damaged.
     """
     if overwrite:
         return list(jobs), []
@@ -183,6 +185,7 @@ def check_earlier(
         elif record.status == DONE and not record.missing:
             problem = _difference(record, settings, job)
             problem = problem or _other_precision(record, precision)
+            problem = problem or _damaged_mask(record, job)
             if problem is None and dicom_seg and record.lacks_dicom_seg(job):
                 problem = _corrected_mask(record, job)
             elif problem is None:
@@ -245,6 +248,18 @@ def warn_of_changed_masks(done: Sequence[Job]) -> tuple[str, ...]:
                 "as it is, table and page show what was written"
             )
     return tuple(changed)
+
+
+def _damaged_mask(record: Record, job: Job) -> str | None:
+    """A mask that somebody corrected can still be read; a torn one cannot."""
+    mask = job.outputs.mask
+    if not record.has_changed_mask(mask):
+        return None
+    try:
+        read_volume(mask)
+    except UserError as error:
+        return f"changed since it was written, and no mask any more ({error})"
+    return None
 
 
 def _difference(record: Record, settings: Settings, job: Job) -> str | None:

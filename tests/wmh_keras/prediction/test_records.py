@@ -1,6 +1,8 @@
 import dataclasses
 import hashlib
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from data_prep.cases.case import Case
@@ -97,12 +99,21 @@ def test_a_missing_result_is_made_again(job):
 def test_a_mask_corrected_by_hand_is_never_replaced_in_silence(job):
     finish(job, mask_sha256=hashlib.sha256(b"result").hexdigest())
     assert warn_of_changed_masks([job]) == ()
-    job.outputs.mask.write_bytes(b"corrected")
+    correction = nib.Nifti1Image(np.ones((2, 3, 4), np.uint8), np.eye(4))
+    correction.to_filename(job.outputs.mask)
     assert check_earlier([job], SETTINGS, overwrite=False) == ([], [job])
     (warning,) = warn_of_changed_masks([job])
     assert str(job.outputs.mask) in warning
     job.outputs.lesions.unlink()
     with pytest.raises(UserError, match=r"correction by hand.*lesions\.csv"):
+        check_earlier([job], SETTINGS, overwrite=False)
+    assert check_earlier([job], SETTINGS, overwrite=True) == ([job], [])
+
+
+def test_a_torn_mask_is_not_taken_for_a_correction(job):
+    finish(job, mask_sha256=hashlib.sha256(b"result").hexdigest())
+    job.outputs.mask.write_bytes(b"resu")
+    with pytest.raises(UserError, match=r"no mask any more.*X_mask"):
         check_earlier([job], SETTINGS, overwrite=False)
     assert check_earlier([job], SETTINGS, overwrite=True) == ([job], [])
 
