@@ -114,6 +114,15 @@ def read_probability(path: str | os.PathLike) -> Volume:
     return _volume_from(image, data, path)
 
 
+def check_intact(path: str | os.PathLike) -> None:
+    """Reads a file to its end, whatever its values and its place in space.
+
+    Raises:
+      VolumeError: no NIfTI, truncated or damaged.
+    """
+    _read_data(_open(path), path, np.float32)
+
+
 def _load(path: str | os.PathLike) -> nib.Nifti1Image:
     if not os.fspath(path).lower().endswith(".gz"):
         return nib.load(path)

@@ -19,7 +19,7 @@ from data_prep.files import (
     sha256_of,
     write_json,
 )
-from data_prep.nifti import read_volume
+from data_prep.nifti import check_intact
 from wmh_keras.prediction.outputs import Job, ScanOutputs
 
 FORMAT = "wmh-keras prediction 1"
@@ -256,7 +256,7 @@ def _damaged_mask(record: Record, job: Job) -> str | None:
     if not record.has_changed_mask(mask):
         return None
     try:
-        read_volume(mask)
+        check_intact(mask)
     except UserError as error:
         return f"changed since it was written, and no mask any more ({error})"
     return None
