@@ -14,6 +14,7 @@ _PACKAGES = (
     "keras",
     "nibabel",
     "numpy",
+    "openvino",
     "scikit-image",
     "scipy",
     "tensorflow",

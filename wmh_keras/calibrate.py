@@ -58,10 +58,16 @@ def main(flag_values: flags.FlagValues) -> int:
         for path in request.write_to:
             print(f"written into the model.json of {path}")
     else:
+        into = "the models with --write"
+        if flag_values.fold_models:
+            into = (
+                "copies of the folds' models with --write --model=COPY, a "
+                "--model for each copy"
+            )
         print(
             f"take it with --threshold={settings.threshold:g} "
-            f"--min_lesion_mm3={settings.min_lesion_mm3:g}, or put it into the "
-            "models with --write"
+            f"--min_lesion_mm3={settings.min_lesion_mm3:g}, or put it into "
+            f"{into}"
         )
     return EXIT_OK
 

@@ -42,6 +42,12 @@ def is_finished(data_dir: str | os.PathLike) -> bool:
     return (Path(data_dir) / DATASET_NAME).is_dir()
 
 
+def _has_configs(data_dir: Path) -> bool:
+    # The package that makes data sets has their name too.
+    folder = data_dir / DATASET_NAME
+    return any((folder / config).is_dir() for config in (SLICES, VOLUMES))
+
+
 def read_card(data_dir: str | os.PathLike) -> dict:
     """Returns the data card of a finished data set.
 
@@ -50,7 +56,7 @@ def read_card(data_dir: str | os.PathLike) -> dict:
     """
     data_dir = Path(data_dir)
     if not is_finished(data_dir):
-        above = [p for p in data_dir.absolute().parents if is_finished(p)]
+        above = [p for p in data_dir.absolute().parents if _has_configs(p)]
         if above:
             way_out = f"give the folder above it, {above[0]}"
         elif (data_dir / _INCOMPLETE).is_dir():

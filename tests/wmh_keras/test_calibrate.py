@@ -1,6 +1,7 @@
 """The program as a user runs it: what it chooses is what evaluation says."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -279,6 +280,23 @@ def test_fitted_subjects_are_refused(
         capsys.readouterr().err
     )
     assert not out.exists()
+    # With a first model the validation subjects may be fitted ones.
+    info = artifacts.read_model_info(model)
+    origin = dataclasses.replace(info.origin, weights_sha256="0" * 64)
+    model = save_model(
+        tmp_path / "m",
+        [softer_model],
+        **{
+            name: getattr(info, name)
+            for name in ("data_identity", "seen_subjects", "fitted_subjects")
+        },
+        origin=origin,
+    )
+    assert run(*flags, f"--output_dir={out}", "--split=validation") == 1
+    message = capsys.readouterr().err
+    assert "nor the model whose weights it started from" in message
+    assert "--subjects=FILE" in message
+    assert "--split=validation" not in message
     # Others of the same model may decide.
     (tmp_path / "list.txt").write_text("a\nsub-c\n")
     listed = f"--subjects={tmp_path / 'list.txt'}"
@@ -310,6 +328,7 @@ def test_folds_are_pooled_and_written_to_copies(
     common = (f"--data_dir={data_dir}", "--noby_site", *GRID)
     pooled = (f"--fold_models={table}", *common)
     assert run(*pooled, f"--output_dir={tmp_path / 'pooled'}") == 0
+    assert "folds' models with --write --model=COPY" in capsys.readouterr().out
     alone = []
     for name, subjects in (("fold_1", "a"), ("fold_2", "b\nc")):
         (tmp_path / f"{name}.txt").write_text(subjects)

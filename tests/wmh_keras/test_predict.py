@@ -19,6 +19,7 @@ from data_prep.files import locked_folder, write_json
 from data_prep.nifti import read_mask, read_volume
 from data_prep.nifti_writing import write_image
 from data_prep.subject_digest import subject_digest
+from data_prep.version import installed_versions
 from wmh_keras.artifacts import read_model_info
 from wmh_keras.plausibility.training_range import TrainingRange
 from wmh_keras.predict import cli
@@ -905,7 +906,18 @@ def test_subjects_that_the_model_has_seen_are_named(
         assert cli(["wmh-predict", *arguments, f"--model={folder}"]) == 0
         assert (sentence in capsys.readouterr().out) == is_said
         (path,) = out.rglob("*_prediction.json")
-        assert json.loads(path.read_text())["seen_subjects"] == list(digests)
+        record = json.loads(path.read_text())
+        assert record["seen_subjects"] == list(digests)
+        of_scan = "the model has seen a subject of this id"
+        assert [text.split(":")[0] for text in record["warnings"]] == (
+            [of_scan] if is_said else []
+        )
+        (row,) = rows_of(out / "volumes.csv")
+        assert (of_scan in row["warnings"]) == is_said
+        assert row["unlike_training"] == "not checked"
+        page = (out / "index.html").read_text(encoding="utf-8")
+        assert (of_scan in page) == is_said
+        assert record["row"]["versions"] == installed_versions()
 
 
 def test_a_model_with_a_name_is_called_by_it(

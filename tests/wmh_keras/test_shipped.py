@@ -2,6 +2,7 @@
 
 import configparser
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from data_prep.phantom import PhantomConfig, make_phantom
 from data_prep.program import parse_flags
 from wmh_keras import artifacts, bids_app, predict, shipped
 from wmh_keras.evaluation import evaluate_flags, flag_requests
+from wmh_keras.model_info import Origin
 from wmh_keras.serving import export_flags
 from wmh_keras.serving.export_request import plan_export
 from wmh_keras.serving.model_card import write_card
@@ -178,6 +180,26 @@ def export_plan(tmp_path):
 def test_its_licence_goes_into_an_export(export_plan):
     licence = shipped.shipped_folder() / "LICENSE.txt"
     assert export_plan.licence == licence.read_text(encoding="utf-8")
+
+
+def test_an_export_of_a_training_from_it_claims_no_licence(
+    export_plan, tmp_path
+):
+    (info,) = export_plan.infos
+    files = {k: v for k, v in info.files.items() if k != "LICENSE.txt"}
+    trained = dataclasses.replace(info, files=files, origin=Origin("0" * 64))
+    plan = dataclasses.replace(export_plan, infos=(trained,), licence=None)
+    write_card(tmp_path, plan, [])
+    sentence = "the licence of those binds these too"
+    for name in ("LICENSE", "MODEL_CARD.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert sentence in text
+        assert "belong to" not in text
+    assert sentence in plan.licence_warnings[-1]
+    assert not export_plan.licence_warnings
+    # Beside a licensed model, too.
+    both = dataclasses.replace(export_plan, infos=(info, trained))
+    assert both.licence_warnings == plan.licence_warnings
 
 
 def test_its_name_and_version_go_into_an_export(export_plan, tmp_path):

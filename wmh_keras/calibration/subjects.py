@@ -83,11 +83,24 @@ def _refuse_or_warn(
         raise UserError(
             f"{info.folder}: was fitted on {len(names)} of the subjects to "
             f"calibrate on ({listed(names)}): its probabilities are too sure "
-            "of them, and the choice would be wrong for new scans; give those "
-            "that it was validated on, such as --split=validation"
+            "of them, and the choice would be wrong for new scans; "
+            + _way_out(info)
         )
     warnings.append(
         f"{info.folder}: was fitted on {len(names)} subjects of these names "
         f"({listed(names)}) in another data set: if they are the same people, "
         "the choice is wrong for new scans"
+    )
+
+
+def _way_out(info: ModelInfo) -> str:
+    # The first model may have been fitted on those that validated this one.
+    if info.origin.weights_sha256:
+        return (
+            "give subjects that neither it nor the model whose weights it "
+            "started from has seen, as --subjects=FILE or in another data set"
+        )
+    return (
+        "give those that it was validated on, such as --split=validation, or "
+        "others that it has not seen, as --subjects=FILE"
     )

@@ -148,11 +148,14 @@ def _sites(summary: CohortSummary) -> str:
 
 def _agreement(found: VolumeAgreement) -> str:
     bland_altman, icc = found.bland_altman, found.icc_a1
-    limits = _interval(bland_altman.lower_limit, bland_altman.upper_limit)
+    limits = "need two subjects or more"
+    if math.isfinite(bland_altman.lower_limit):
+        interval = _interval(bland_altman.lower_limit, bland_altman.upper_limit)
+        limits = f"{interval} ml"
     return (
         "predicted - reference volume: mean "
         f"{_text(bland_altman.mean_difference)} ml, 95 % limits of agreement "
-        f"{limits} ml\n"
+        f"{limits}\n"
         f"ICC(A,1) {_text(icc.value)} ({_interval(icc.ci_low, icc.ci_high)}), "
         f"Pearson's r {_text(found.correlation.pearson_r)}, Spearman's rho "
         f"{_text(found.correlation.spearman_rho)}, {found.n} subjects"

@@ -68,15 +68,7 @@ class Packed:
             + ("" if self.is_new else ", which was there already"),
         ]
         if LICENCE_FILE not in info.files:
-            lines.append(
-                "no licence: nobody may use the weights until you say so; "
-                "give --licence=FILE before you hand them on"
-            )
-            if info.origin.weights_sha256:
-                lines.append(
-                    "a training started from the weights of another model: "
-                    "the licence of those binds these too"
-                )
+            lines += artifacts.warn_of_no_licence([info])
         return lines
 
 

@@ -11,6 +11,8 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
+from data_prep.subject_digest import subjects_among
+from data_prep.version import installed_versions
 from data_prep.volume import Volume, check_channel
 from wmh_keras.inference.engine import Engine
 from wmh_keras.metrics.volumetry import volume_ml
@@ -162,7 +164,7 @@ def segment_scan(
         input_sha256=scan.sha256,
         channels_sha256=scan.channels_sha256,
         settings=run.settings.to_json(),
-        row=_who(job.case),
+        row={**_who(job.case), **_computing(run)},
         files={},
         path=job.outputs.record,
         seen_subjects=run.seen_subjects,
@@ -198,7 +200,11 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
     likeness = compare_with_training(
         flair, volume, len(found), run.expectations
     )
-    warnings = [*likeness.warnings, *result.warnings]
+    warnings = [
+        *likeness.warnings,
+        *result.warnings,
+        *_warn_of_seen(job.case, run),
+    ]
     thumbnails = write_results(
         job, flair, result, found, volume, warnings, run.settings
     )
@@ -217,7 +223,7 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
             "lesions": len(found),
             **{f"{name}_lesions": n for name, n in counts.items()},
             COLUMN: likeness.verdict,
-            **_computing(run),
+            "versions": installed_versions(),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=[
@@ -284,6 +290,16 @@ def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
         )
     path.unlink(missing_ok=True)  # it was of another mask
     return ""
+
+
+def _warn_of_seen(case: Case, run: RunInfo) -> list[str]:
+    if not subjects_among(run.seen_subjects or (), [case.subject_id]):
+        return []
+    return [
+        "the model has seen a subject of this id: unless it is someone else, "
+        "the mask is better than those of new subjects, and no test of the "
+        "model"
+    ]
 
 
 def _computing(run: RunInfo) -> dict[str, str]:

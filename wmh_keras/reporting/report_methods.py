@@ -197,9 +197,12 @@ def _software(study: Study) -> str:
     by_text: dict[str, list[str]] = {}
     for evaluation in study.evaluations:
         versions = evaluation.summary.get("versions") or {}
+        used = _LIBRARIES
+        if evaluation.summary.get("engine") == "openvino":
+            used = (*used, "openvino")
         libraries = [
             f"{name} {versions[name]}"
-            for library in _LIBRARIES
+            for library in used
             for name in (library, f"{library}-cpu")
             if name in versions
         ]

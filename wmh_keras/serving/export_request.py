@@ -76,6 +76,14 @@ class ExportPlan:
     identity: str
     licence: str | None = None
 
+    @property
+    def licence_warnings(self) -> tuple[str, ...]:
+        """What is to be known of the weights that have no licence."""
+        if self.request.licence is not None:
+            return ()
+        infos = [i for i in self.infos if artifacts.LICENCE_FILE not in i.files]
+        return artifacts.warn_of_no_licence(infos) if infos else ()
+
     def model_name(self, format_name: str) -> str:
         """Names the folder of a format, and so the model."""
         return self.request.name + _NAME_ENDINGS[format_name]

@@ -81,7 +81,7 @@ def export(plan: ExportPlan) -> Exported:
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return Exported(folders, tuple(notes))
+    return Exported(folders, (*notes, *plan.licence_warnings))
 
 
 def _write_all(plan: ExportPlan, temporary: Path) -> list[str]:

@@ -58,7 +58,7 @@ def write_card(folder: Path, plan: ExportPlan, differences: list[str]) -> None:
     """
     files.write_json(folder / INFO_FILE, describe(plan))
     files.write_text(folder / CARD_FILE, _card(plan, differences))
-    files.write_text(folder / LICENCE_FILE, _licence(plan.licence))
+    files.write_text(folder / LICENCE_FILE, _licence(plan))
 
 
 def _card(plan: ExportPlan, differences: list[str]) -> str:
@@ -94,6 +94,7 @@ def _card(plan: ExportPlan, differences: list[str]) -> str:
         "- computes in float32; OpenVINO only if it is told so: on CPUs with "
         "bfloat16 units it takes those, unless INFERENCE_PRECISION_HINT is f32",
         *(f"- {sentence}" for sentence in differences),
+        *(f"- {sentence}" for sentence in plan.licence_warnings),
         "",
         "Scores on the validation subjects of its training:",
         "",
@@ -105,13 +106,13 @@ def _card(plan: ExportPlan, differences: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _licence(given: str | None) -> str:
-    if given is not None:
-        return given
+def _licence(plan: ExportPlan) -> str:
+    if plan.licence is not None:
+        return plan.licence
+    sentences = "\n".join(f"- {text}" for text in plan.licence_warnings)
     return (
-        "The software that made this model is under the licence below. The "
-        "weights belong to\nwhoever trained them, who has not said more "
-        "here (--licence=FILE of wmh-export).\n\n" + _software_licence()
+        "The software that made this model is under the licence below. Of the "
+        f"weights:\n{sentences}\n\n{_software_licence()}"
     )
 
 

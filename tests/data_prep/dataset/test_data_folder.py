@@ -138,6 +138,16 @@ def test_finished_data_is_not_built_again(tmp_path):
     assert data_folder.is_finished(tmp_path)
 
 
+def test_the_folder_above_is_named_only_where_it_holds_a_data_set(tmp_path):
+    inner = tmp_path / "tfds_wmh" / "sharing"
+    inner.mkdir(parents=True)  # as the package of this name
+    with pytest.raises(UserError, match="make one with `wmh-prepare"):
+        data_folder.read_card(inner)
+    (tmp_path / "tfds_wmh" / "volumes").mkdir()
+    with pytest.raises(UserError, match="give the folder above it"):
+        data_folder.read_card(inner)
+
+
 def test_data_of_another_format_is_refused(tmp_path):
     (tmp_path / "tfds_wmh").mkdir()
     write_json(tmp_path / "data_card.json", {"format_version": "9.0.0"})

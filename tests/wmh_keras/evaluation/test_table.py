@@ -70,6 +70,13 @@ def test_the_agreement_of_volumes(make_result):
     assert "2 subjects" in lines["ICC(A,1)"]
 
 
+def test_one_subject_has_no_limits_of_agreement(make_result):
+    lines = lines_of([make_result("a")])
+    assert lines["predicted"].endswith(
+        "limits of agreement need two subjects or more"
+    )
+
+
 @pytest.mark.parametrize("unit", ["mm3", "voxels", "mm2_2d", "px_2d"])
 def test_it_stays_within_a_hundred_columns(make_result, unit):
     results = [

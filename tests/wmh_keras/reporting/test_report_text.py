@@ -93,6 +93,21 @@ def test_methods_name_every_rule(study):
         assert words in methods
 
 
+@pytest.mark.parametrize("engine", ["openvino", "jax"])
+def test_methods_name_openvino_where_it_computed(study, engine):
+    first = study.evaluations[0]
+    summary = {
+        **first.summary,
+        "engine": engine,
+        "versions": {"wmh-keras": "0.1.0", "openvino": "2025.1"},
+    }
+    alone = dataclasses.replace(
+        study, evaluations=(dataclasses.replace(first, summary=summary),)
+    )
+    methods = text_of(alone)["Methods"]
+    assert ("(openvino 2025.1)" in methods) == (engine == "openvino")
+
+
 def test_methods_name_ensembles_and_flips(study):
     first, *others = study.evaluations
     evaluated = first.summary["evaluated"]

@@ -36,6 +36,7 @@ def test_it_says_how_near_it_is_and_what_the_mask_keeps(exports):
     assert "serving_default: probabilities within" in output
     assert "segment_volume: probabilities within" in output
     assert "keeps lesions below the model's 3 mm³" in output
+    assert "no licence: nobody may use the weights" in output
 
 
 def test_versions_count_up_and_failures_leave_nothing(
