@@ -310,6 +310,19 @@ def test_resizing_in_place_of_a_crop_warns_with_lost_lesions():
     assert "reference" not in warning
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("exponent", [-100, -50, 50, 110])
+def test_the_head_is_found_at_any_scale(exponent):
+    data = head().data
+    expected = intensity.foreground(data)
+    assert 0 < expected.sum() < data.size
+    scaled = np.ldexp(data, exponent)
+    np.testing.assert_array_equal(intensity.foreground(scaled), expected)
+    np.testing.assert_array_equal(
+        intensity.foreground(-scaled), intensity.foreground(-data)
+    )
+
+
 def test_no_warning_without_a_reason():
     assert not volume_to_slices([head()], PreprocessConfig(side=32)).warnings
 
