@@ -17,6 +17,8 @@ CLIPPED_BEYOND = 2.5
 MAX_CLIPPINGS = 100
 # A head fills a tenth of a volume or more; less than this is artefacts.
 MIN_FOREGROUND = 0.01
+# Otsu's threshold squares intensities and counts of voxels in float32.
+_SQUARABLE = (1e-12, 1e12)
 
 
 def normalize(data: np.ndarray, rule: str) -> tuple[np.ndarray, float, float]:
@@ -189,5 +191,9 @@ def foreground(data: np.ndarray) -> np.ndarray:
     Returns:
       bool, the same shape.
     """
+    largest = max(data.max(), -data.min())
+    if not _SQUARABLE[0] < largest < _SQUARABLE[1]:
+        # By a power of two, which rounds nothing.
+        data = np.ldexp(data, -np.frexp(largest)[1])
     # Flat, since a thin volume would be taken for a colour image.
     return data > skimage.filters.threshold_otsu(data.ravel())

@@ -22,6 +22,8 @@ _UNREADABLE = (
 )
 # More than any scanner gives: 2048 × 2048 × 1024. Damaged headers ask for it.
 _MAX_VOXELS = 2**32
+# Sums of some thousand larger ones leave float32.
+_MAX_INTENSITY = 1e34
 
 
 def is_nifti(path: str | os.PathLike) -> bool:
@@ -51,7 +53,7 @@ def read_volume(path: str | os.PathLike) -> Volume:
     Raises:
       VolumeError: the file is missing, truncated or no NIfTI; it is not 3-D,
         or has colours or complex values; it has no affine or a degenerate
-        one; a voxel is NaN or infinite; all voxels are equal.
+        one; a voxel is NaN, infinite or beyond 1e34; all voxels are equal.
     """
     image = _open(path)
     data = _read_data(image, path, np.float32)
@@ -60,6 +62,13 @@ def read_volume(path: str | os.PathLike) -> Volume:
         raise VolumeError(
             f"{path}: expected an image, received the same value "
             f"({data.flat[0]:g}) in every voxel"
+        )
+    largest = max(data.max(), -data.min())
+    if largest > _MAX_INTENSITY:
+        raise VolumeError(
+            f"{path}: expected intensities up to {_MAX_INTENSITY:g}, received "
+            f"{largest:g}; divide all voxels by a number such as "
+            f"{largest / 1000:.0e}, their scale does not matter"
         )
     return _volume_from(image, data, path)
 
@@ -140,15 +149,22 @@ def _open(path: str | os.PathLike) -> nib.Nifti1Image:
     except FileNotFoundError as error:
         raise VolumeError(f"{path}: no such file") from error
     except _UNREADABLE as error:
-        raise VolumeError(
-            f"{path}: not a readable NIfTI, truncated or damaged: {error}"
-        ) from error
+        raise VolumeError(f"{path}: {_why_unreadable(path, error)}") from error
     if not isinstance(image, nib.Nifti1Pair):  # Nifti2 is a subclass
         raise VolumeError(
             f"{path}: expected NIfTI (.nii, .nii.gz), received "
             f"{type(image).__name__}"
         )
     return image
+
+
+def _why_unreadable(path: str | os.PathLike, error: Exception) -> str:
+    # Asked here, since nibabel says of such files that their type is unknown.
+    if not os.access(path, os.R_OK):
+        return "no right to read it; ask its owner for the right"
+    if os.path.getsize(path) == 0:
+        return "the file is empty (0 bytes); copy or convert it anew"
+    return f"not a readable NIfTI, truncated or damaged: {error}"
 
 
 def _read_data(
@@ -168,11 +184,20 @@ def _read_data(
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3 or 0 in shape:
+        way_out = ""
+        if len(shape) > 3 and 0 not in shape:
+            way_out = (
+                "; give one volume of it, in a file of its own (with nibabel: "
+                "image.slicer[..., 0] is the first)"
+            )
         raise VolumeError(
             f"{path}: expected a 3-D volume, received shape {image.shape}"
+            f"{way_out}"
         )
     try:
-        data = image.get_fdata(dtype=dtype, caching="unchanged")
+        # What is beyond float32 becomes infinite, and is then refused.
+        with np.errstate(over="ignore"):
+            data = image.get_fdata(dtype=dtype, caching="unchanged")
     except MemoryError as error:
         raise VolumeError(
             f"{path}: its shape {tuple(shape)} does not fit into memory"
@@ -196,7 +221,12 @@ def _z_fastest(data: np.ndarray) -> np.ndarray:
 def _check_finite(data: np.ndarray, path: str | os.PathLike) -> None:
     count = data.size - int(np.isfinite(data).sum())
     if count:
-        raise VolumeError(f"{path}: {count} voxels are NaN or infinite")
+        raise VolumeError(
+            f"{path}: {count} voxels are NaN or infinite (or beyond float32, "
+            f"3.4e38); set those around the head (SPM writes NaN there) to 0, "
+            f"say with numpy.nan_to_num(data, posinf=0, neginf=0), and write "
+            f"the file anew; with others in the head, make the image anew"
+        )
 
 
 def _to_labels(

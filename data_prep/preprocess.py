@@ -4,6 +4,7 @@ Training data, evaluation and prediction all come through here.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,10 @@ from data_prep.errors import VolumeError
 from data_prep.geometry import SliceGeometry, slice_geometry
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.volume import Volume, check_channel_grid, check_same_grid
+
+# Of a qform against its sform: rounding, and what programs do not agree on.
+_SAME_PLACE_MM = 1.0
+_SAME_PLACE_VOXELS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +155,43 @@ def acquisition_warning(volume: Volume) -> str | None:
     )
 
 
+def placement_warning(volume: Volume) -> str | None:
+    """Says so where the header's two matrices disagree on where voxels are.
+
+    The sform counts here. Programs that go by the qform would show image and
+    mask elsewhere, or the other side.
+
+    Args:
+      volume: its grid counts.
+
+    Returns:
+      A sentence where a corner voxel is over 1 mm away by the qform and the
+      axes point elsewhere, or it is over 2 voxels away; else None, as for
+      what rounding gives.
+    """
+    if volume.qform is None:
+        return None
+    by_qform = dataclasses.replace(volume, affine=volume.qform)
+    ends = [(0, length - 1) for length in volume.shape]
+    corners = np.array([(*ijk, 1) for ijk in itertools.product(*ends)]).T
+    moved_mm = (by_qform.affine_mm - volume.affine_mm) @ corners
+    moved_voxels = np.linalg.solve(volume.affine_mm, moved_mm)
+    most_mm = np.linalg.norm(moved_mm[:3], axis=0).max()
+    is_turned = by_qform.orientation != volume.orientation
+    if most_mm <= _SAME_PLACE_MM or not (
+        is_turned or np.abs(moved_voxels).max() > _SAME_PLACE_VOXELS
+    ):
+        return None
+    is_mirrored = np.linalg.det(volume.affine) * np.linalg.det(volume.qform) < 0
+    return (
+        f"the header's sform ({volume.orientation}) and qform "
+        f"({by_qform.orientation}) disagree by up to {most_mm:.3g} mm"
+        f"{', one is the mirror image of the other' if is_mirrored else ''}: "
+        "the sform counts here, programs that go by the qform show image and "
+        "mask elsewhere; find out which of them is right, and set both to it"
+    )
+
+
 def volume_warnings(
     image: Volume,
     geometry: SliceGeometry,
@@ -166,8 +208,8 @@ def volume_warnings(
       Sentences: another acquisition than an axial one, and what is left out
       or made smaller.
     """
-    acquisition = acquisition_warning(image)
-    warnings = [acquisition] if acquisition else []
+    found = (acquisition_warning(image), placement_warning(image))
+    warnings = [warning for warning in found if warning]
     if geometry.is_shrunk:
         warnings.append(_shrinking_warning(geometry, mask_planes))
     if geometry.is_cropped:

@@ -177,13 +177,22 @@ def _find_images(
         _check_flair_alone(path, roles)
         cases = find_dicom_images(path, DicomConverter(series, work_dir, warn))
     if not cases:
-        raise UserError(
-            f"{path}: expected NIfTI files (.nii, .nii.gz) or DICOM files, "
-            f"found none but {len(list_images(path))} whose names say mask, "
-            "label, lesion, segmentation or probability; one of these can be "
-            "given by its own path"
-        )
+        raise UserError(_say_none(path))
     return cases
+
+
+def _say_none(path: Path) -> str:
+    sentence = (
+        f"{path}: expected NIfTI files (.nii, .nii.gz) or DICOM files, found "
+        "none"
+    )
+    passed_over = len(list_images(path))
+    if not passed_over:
+        return f"{sentence} there or below; is it the right folder?"
+    return (
+        f"{sentence} but {passed_over} whose names say mask, label, lesion, "
+        "segmentation or probability; one of these can be given by its own path"
+    )
 
 
 def _existing(path: str | Path) -> Path:

@@ -13,7 +13,7 @@ from data_prep.cases.case import (
 )
 from data_prep.cases.channels import with_channels
 from data_prep.errors import UserError
-from data_prep.files import read_csv
+from data_prep.files import read_numbered_csv
 
 REQUIRED_COLUMNS = ("subject_id", "flair")
 OPTIONAL_COLUMNS = ("mask", "session", "run", "split", *METADATA_FIELDS)
@@ -52,13 +52,17 @@ def read_manifest(path: Path, roles: Sequence[str] = ()) -> list[Case]:
         missing or a column unknown, or rows lack a required value (all of
         them are named).
     """
-    rows = [_clean_row(row) for row in read_csv(path, delimiter_of(path))]
+    numbered = [
+        (line, _clean_row(row))
+        for line, row in read_numbered_csv(path, delimiter_of(path))
+    ]
+    rows = [row for _, row in numbered]
     if not rows:
         raise UserError(f"{path}: expected one line a volume, received none")
     _check_columns(path, list(rows[0]), roles)
     incomplete = [
-        f"volume {number}: {row}"
-        for number, row in enumerate(rows, start=1)
+        f"line {line}: {row}"
+        for line, row in numbered
         if not all(row[name] for name in REQUIRED_COLUMNS)
     ]
     if incomplete:

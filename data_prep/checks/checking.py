@@ -20,7 +20,7 @@ from data_prep.checks.volume_facts import (
 from data_prep.errors import UserError, VolumeError
 from data_prep.intensity import centre_and_spread
 from data_prep.nifti import read_mask, read_volume
-from data_prep.preprocess import acquisition_warning
+from data_prep.preprocess import acquisition_warning, placement_warning
 from data_prep.preprocess_config import PreprocessConfig
 from data_prep.program import progress as show_progress
 from data_prep.splits import check_split_name
@@ -231,6 +231,12 @@ def _warnings(case: Case, flair: Volume, mask: Volume | None) -> Iterator[str]:
     acquisition = acquisition_warning(flair)
     if acquisition:
         yield acquisition
+    placement = placement_warning(flair)
+    if placement:
+        yield placement
+    placement_of_mask = None if mask is None else placement_warning(mask)
+    if placement_of_mask and placement_of_mask != placement:
+        yield f"the mask: {placement_of_mask}"
     if case.mask is None:
         yield "no mask: stored as unlabelled" + (
             f", not as {case.split}" if case.split else ""

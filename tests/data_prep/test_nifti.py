@@ -1,9 +1,11 @@
 import gzip
+import os
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from data_prep import nifti
 from data_prep.errors import VolumeError
 from data_prep.nifti import nifti_stem, read_mask, read_volume
 from data_prep.nifti_writing import (
@@ -87,18 +89,41 @@ def test_trailing_axes_of_length_one_are_dropped(tmp_path):
 
 def test_four_dimensions_are_refused(tmp_path):
     path = save(tmp_path / "a.nii.gz", ramp((4, 4, 4, 2)))
-    with pytest.raises(VolumeError, match=r"3-D volume.*\(4, 4, 4, 2\)"):
+    expected = r"3-D volume.*\(4, 4, 4, 2\); give one volume of it"
+    with pytest.raises(VolumeError, match=expected):
         read_volume(path)
 
 
 def test_a_plane_is_refused(tmp_path):
-    with pytest.raises(VolumeError, match="3-D volume"):
+    with pytest.raises(VolumeError, match=r"3-D volume.*\(4, 4\)$"):
         read_volume(save(tmp_path / "a.nii.gz", ramp((4, 4))))
 
 
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(VolumeError, match="no such file"):
         read_volume(tmp_path / "nowhere.nii.gz")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_an_empty_file_is_told_as_such(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.touch()
+    with pytest.raises(VolumeError, match=f"a{suffix}: the file is empty"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path, suffix, monkeypatch
+):
+    path = save(tmp_path / f"a{suffix}", ramp())
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # a superuser may read any file
+        path.write_bytes(b"")
+        monkeypatch.setattr(nifti.os, "access", lambda *_: False)
+    with pytest.raises(VolumeError, match="no right to read it") as caught:
+        read_volume(path)
+    assert "damaged" not in str(caught.value)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200, 600])
@@ -202,8 +227,22 @@ def test_a_qform_that_is_no_rotation_is_passed_over(tmp_path):
 def test_values_that_are_not_finite_are_counted(tmp_path, bad):
     data = ramp(dtype=np.float32)
     data[0, 0, :2] = bad
-    with pytest.raises(VolumeError, match="2 voxels are NaN or infinite"):
+    expected = "2 voxels are NaN or infinite.*nan_to_num"
+    with pytest.raises(VolumeError, match=expected):
         read_volume(save(tmp_path / "a.nii.gz", data))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_huge_values_are_refused_without_a_warning_of_numpy(tmp_path, sign):
+    data = ramp(dtype=np.float64) / 119 * sign
+    path = save(tmp_path / "a.nii", data * 1e60)
+    with pytest.raises(VolumeError, match=r"119 voxels .*beyond float32"):
+        read_volume(path)
+    path = save(tmp_path / "a.nii", data * 2e34)
+    with pytest.raises(VolumeError, match=r"received 2e\+34; divide .* 2e\+31"):
+        read_volume(path)
+    assert np.abs(read_volume(save(path, data * 9e33)).data).max() > 8e33
 
 
 def test_constant_volume_is_refused(tmp_path):

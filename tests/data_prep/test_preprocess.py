@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -6,7 +8,11 @@ import pytest
 from data_prep import intensity
 from data_prep.errors import VolumeError
 from data_prep.nifti import read_volume
-from data_prep.preprocess import PreprocessConfig, volume_to_slices
+from data_prep.preprocess import (
+    PreprocessConfig,
+    placement_warning,
+    volume_to_slices,
+)
 from data_prep.volume import Volume
 
 AFFINE = np.diag([1.0, 1.0, 6.0, 1.0])
@@ -304,6 +310,19 @@ def test_resizing_in_place_of_a_crop_warns_with_lost_lesions():
     assert "reference" not in warning
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("exponent", [-100, -50, 50, 110])
+def test_the_head_is_found_at_any_scale(exponent):
+    data = head().data
+    expected = intensity.foreground(data)
+    assert 0 < expected.sum() < data.size
+    scaled = np.ldexp(data, exponent)
+    np.testing.assert_array_equal(intensity.foreground(scaled), expected)
+    np.testing.assert_array_equal(
+        intensity.foreground(-scaled), intensity.foreground(-data)
+    )
+
+
 def test_no_warning_without_a_reason():
     assert not volume_to_slices([head()], PreprocessConfig(side=32)).warnings
 
@@ -313,6 +332,58 @@ def test_sagittal_acquisition_warns():
     volume = Volume(head().data, affine)
     prepared = volume_to_slices([volume], PreprocessConfig(side=32))
     assert "not an axial acquisition" in prepared.warnings[0]
+
+
+def moved(x=0.0, y=0.0, z=0.0):
+    qform = AFFINE.copy()
+    qform[:3, 3] += (x, y, z)
+    return qform
+
+
+@pytest.mark.parametrize(
+    ("qform", "expected"),
+    [
+        (None, None),
+        (moved(), None),
+        (moved(1.9, 0, -11), None),  # 2 mm and 12 mm are 2 voxels
+        (moved(0, 2.1), r"\(RAS\) and qform \(RAS\) disagree by up to 2.1 mm:"),
+        (np.diag([-1.0, 1, 6, 1]), r"\(LAS\).* 46 mm, one is the mirror image"),
+        (
+            np.diag([-1.0, -1, 6, 1]),
+            r"qform \(LPS\) disagree by up to [0-9.]+ mm:",
+        ),
+    ],
+)
+def test_matrices_that_disagree_warn(qform, expected):
+    volume = dataclasses.replace(head(), qform=qform)
+    warnings = volume_to_slices([volume], PreprocessConfig(side=32)).warnings
+    if expected is None:
+        assert not warnings
+    else:
+        (warning,) = warnings
+        assert re.search(expected, warning)
+
+
+@pytest.mark.parametrize("unit", ["mm", "meter"])
+def test_axes_that_rounding_turns_do_not_warn(unit):
+    """At 45 degrees a hair decides which way an axis is said to point."""
+    affine = np.diag([1.0, 1.0, 6.0, 1.0])
+    affine[:2, :2] = [[0.7, -0.7], [0.7, 0.7]]
+    qform = affine.copy()
+    affine[1, 0] += 1e-4
+    qform[1, 0] -= 1e-4
+    factor = [[{"mm": 1.0, "meter": 1e-3}[unit]]] * 3 + [[1.0]]
+    volume = Volume(head().data, affine * factor, unit, qform=qform * factor)
+    by_qform = dataclasses.replace(volume, affine=volume.qform)
+    assert volume.orientation != by_qform.orientation
+    assert placement_warning(volume) is None
+
+
+def test_matrices_are_compared_in_mm():
+    qform = moved(3)
+    factor = [[1e-3]] * 3 + [[1.0]]
+    volume = Volume(head().data, AFFINE * factor, "meter", qform=qform * factor)
+    assert "by up to 3 mm" in placement_warning(volume)
 
 
 def test_defaults_look_as_they_did_before_there_were_more_fields():

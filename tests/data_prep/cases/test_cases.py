@@ -145,6 +145,12 @@ def test_only_masks_in_a_folder_says_so(tmp_path):
         find_images(tmp_path)
 
 
+def test_an_empty_folder_has_no_masks_to_speak_of(tmp_path):
+    touch(tmp_path, "notes.txt")
+    with pytest.raises(UserError, match="found none there or below; is it"):
+        find_images(tmp_path)
+
+
 def test_mask_derivative_needs_a_data_set(tmp_path):
     touch(tmp_path, "p1/FLAIR.nii")
     with pytest.raises(UserError, match="needs a BIDS data set"):

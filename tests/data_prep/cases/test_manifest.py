@@ -81,7 +81,7 @@ def test_outputs_mirror_the_folder_or_the_common_one(tmp_path):
         ("subject_id,flair,\n1,a.nii,\n", r"unknown \(no name\)"),
         ("subject_id,flair,flair\n1,a.nii,b.nii\n", "named twice"),
         ("subject_id,flair\n1,a.nii,c\n", "line 2"),
-        ("subject_id,flair\n1,\n,b.nii\n3,c.nii\n", "(?s)volume 1.*volume 2"),
+        ("subject_id,flair\n1,\n\n,b.nii\n3,c.nii\n", "(?s)line 2:.*line 4:"),
     ],
 )
 def test_faulty_manifests_say_what_is_wrong(tmp_path, text, message):

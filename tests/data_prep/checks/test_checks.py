@@ -299,6 +299,22 @@ def test_warnings(tmp_path):
     assert check.is_usable
 
 
+def test_matrices_that_disagree_warn_of_image_and_mask(tmp_path):
+    case = make(tmp_path)
+    mirrored = np.diag([-0.5, 0.5, 6.0, 1.0])
+    for name in (case.flair, case.mask):
+        image = nib.load(name)
+        image.set_qform(mirrored, code=1)
+        nib.save(nib.Nifti1Image(image.get_fdata(), None, image.header), name)
+    check = check_case(case)
+    assert check.is_usable
+    (warning,) = check.warnings  # once for both
+    assert "(RAS) and qform (LAS)" in warning
+    save(tmp_path / "1_FLAIR.nii.gz", noise())
+    (warning,) = check_case(case).warnings
+    assert warning.startswith("the mask: the header's sform")
+
+
 def test_excluded_cases_are_not_read(tmp_path):
     case = make(tmp_path, exclude_reason="motion", subject_id="a b")
     (tmp_path / "1_FLAIR.nii.gz").unlink()
