@@ -170,7 +170,9 @@ def test_no_improvement_ends_it_and_the_history_stays_readable(
     small_data_dir, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        VolumeValidation, "run", lambda self: ValidationScores(1.0, 0.5, 0.25)
+        VolumeValidation,
+        "run",
+        lambda self, before_each: ValidationScores(1.0, 0.5, 0.25),
     )
     config = make_config(
         small_data_dir,

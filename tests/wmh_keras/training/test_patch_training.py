@@ -119,11 +119,11 @@ def test_stopped_and_resumed_equals_unbroken(trained, tmp_path, monkeypatch):
     broken = dataclasses.replace(config, workdir=str(tmp_path / "run"))
     validate, calls = VolumeValidation.run, []
 
-    def stop_in_the_third_epoch(self):
+    def stop_in_the_third_epoch(self, before_each):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return validate(self)
+        return validate(self, before_each)
 
     with monkeypatch.context() as patch:
         patch.setattr(VolumeValidation, "run", stop_in_the_third_epoch)
