@@ -194,6 +194,7 @@ def _read_data(
             f"{path}: expected a 3-D volume, received shape {image.shape}"
             f"{way_out}"
         )
+    _check_length(image, path)
     try:
         # What is beyond float32 becomes infinite, and is then refused.
         with np.errstate(over="ignore"):
@@ -205,6 +206,24 @@ def _read_data(
     except (*DECOMPRESSION_ERRORS, ValueError) as error:
         raise VolumeError(f"{path}: truncated or damaged: {error}") from error
     return _z_fastest(data.reshape(shape))
+
+
+def _check_length(image: nib.Nifti1Image, path: str | os.PathLike) -> None:
+    # Before the memory for it is taken, gigabytes where a header is damaged.
+    needed = image.dataobj.offset + math.prod(image.shape) * (
+        image.get_data_dtype().itemsize
+    )
+    stored = image.file_map["image"]
+    if stored.fileobj is None:
+        present = os.path.getsize(stored.filename)
+    else:
+        present = stored.fileobj.getbuffer().nbytes
+    if present < needed:
+        raise VolumeError(
+            f"{path}: truncated or damaged: expected {needed} bytes for the "
+            f"shape {tuple(image.shape)} of its header, found {present}; copy "
+            "or convert it anew"
+        )
 
 
 def _z_fastest(data: np.ndarray) -> np.ndarray:
