@@ -212,5 +212,6 @@ def named_write_errors(output_dir: str | os.PathLike) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{output_dir}: cannot be written to: {error}; what is done is "
-            f"kept, the same command goes on"
+            "kept: once that is put right, the same command goes on, or take "
+            "another --output_dir"
         ) from error
