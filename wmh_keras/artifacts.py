@@ -15,7 +15,7 @@ import dataclasses
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,27 +76,6 @@ def save_model(
     return write_model(
         folder, dataclasses.replace(info, versions=versions), write
     )
-
-
-def warn_of_no_licence(infos: Iterable[ModelInfo]) -> tuple[str, ...]:
-    """Says what has to be done before weights without a licence go out.
-
-    Args:
-      infos: The models whose weights they are.
-
-    Returns:
-      Sentences for the user.
-    """
-    warnings = (
-        "no licence: nobody may use the weights until you say so; give "
-        "--licence=FILE before you hand them on",
-    )
-    if any(info.origin.weights_sha256 for info in infos):
-        warnings += (
-            "a training started from the weights of another model: the "
-            "licence of those binds these too",
-        )
-    return warnings
 
 
 def write_model(

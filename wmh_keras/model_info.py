@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +159,24 @@ def content_checksum(content: Mapping[str, Any]) -> str:
         values, sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def warn_of_no_licence(infos: Iterable[ModelInfo]) -> tuple[str, ...]:
+    """Says what has to be done before weights without a licence go out.
+
+    Args:
+      infos: The models whose weights they are.
+
+    Returns:
+      Sentences for the user.
+    """
+    warnings = (
+        "no licence: nobody may use the weights until you say so; give "
+        "--licence=FILE before you hand them on",
+    )
+    if any(info.origin.weights_sha256 for info in infos):
+        warnings += (
+            "a training started from the weights of another model: the "
+            "licence of those binds these too",
+        )
+    return warnings

@@ -917,7 +917,7 @@ def test_subjects_that_the_model_has_seen_are_named(
         assert row["unlike_training"] == "not checked"
         page = (out / "index.html").read_text(encoding="utf-8")
         assert (of_scan in page) == is_said
-        assert record["row"]["versions"] == installed_versions()
+        assert record["versions"] == installed_versions()
 
 
 def test_a_model_with_a_name_is_called_by_it(

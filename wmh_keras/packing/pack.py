@@ -11,7 +11,7 @@ from wmh_keras import artifacts
 from wmh_keras.artifacts import LICENCE_FILE
 from wmh_keras.inference.ensemble import as_ensemble, common_settings
 from wmh_keras.inference.model_text import describe_model
-from wmh_keras.model_info import Member, ModelInfo
+from wmh_keras.model_info import Member, ModelInfo, warn_of_no_licence
 from wmh_keras.packing.merging import check_alike, merge_infos
 
 
@@ -68,7 +68,7 @@ class Packed:
             + ("" if self.is_new else ", which was there already"),
         ]
         if LICENCE_FILE not in info.files:
-            lines += artifacts.warn_of_no_licence([info])
+            lines += warn_of_no_licence([info])
         return lines
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from data_prep.preprocess_config import PreprocessConfig
+from data_prep.subject_digest import subjects_among
 from data_prep.volume import Volume
 from wmh_keras.model_info import ModelInfo
 from wmh_keras.plausibility.training_range import TrainingRange, merge_ranges
@@ -95,3 +96,21 @@ def compare_with_training(
         "+".join(kind for kind in KINDS if kind in kinds) or LIKE,
         tuple(dict.fromkeys(finding.sentence for finding in found)),
     )
+
+
+def warn_of_seen(
+    subject_id: str, seen_subjects: Sequence[str] | None
+) -> list[str]:
+    """Says so where the models have seen a subject of this id.
+
+    Args:
+      subject_id: who was scanned.
+      seen_subjects: digests of those in training; None where not known.
+    """
+    if not subjects_among(seen_subjects or (), [subject_id]):
+        return []
+    return [
+        "the model has seen a subject of this id: unless it is someone else, "
+        "the mask is better than those of new subjects, and no test of the "
+        "model"
+    ]

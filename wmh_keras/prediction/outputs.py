@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.cases.case import Case
+from data_prep.cases.listing import bullet_list
 from data_prep.errors import UserError
 from data_prep.nifti import nifti_stem
 
-_MAX_SHOWN = 20
 # Bytes: 255 on the usual file systems, less what a temporary name adds.
 _LONGEST_NAME = 255 - 14
 
@@ -221,10 +221,7 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
             )
         owners |= dict.fromkeys(job.outputs.results, job.case)
     if problems:
-        shown = "\n".join(f"  - {line}" for line in problems[:_MAX_SHOWN])
-        if len(problems) > _MAX_SHOWN:
-            shown += f"\n  … and {len(problems) - _MAX_SHOWN} more"
         raise UserError(
             f"nothing was written: some results would replace others; rename "
-            f"or leave out one of each:\n{shown}"
+            f"or leave out one of each:\n{bullet_list(problems)}"
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_prep.cases.listing import bullet_list
 from data_prep.errors import UserError
 from data_prep.files import (
     is_temporary,
@@ -67,6 +68,7 @@ class Record:
       seg_problem: why there is no DICOM SEG though it was asked for, or "".
       seen_subjects: digests of those that the model had seen in training; None
         where that is not known, as of a served model.
+      versions: of the software, as `installed_versions` gives them.
     """
 
     status: str
@@ -81,6 +83,7 @@ class Record:
     channels_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
     seg_problem: str = ""
     seen_subjects: Sequence[str] | None = None
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -196,14 +199,12 @@ def check_earlier(
         if problem is None:
             waiting.append(job)
         else:
-            problems.append(f"  - {job.outputs.mask}: {problem}")
+            problems.append(f"{job.outputs.mask}: {problem}")
     if problems:
-        more = f"\n  … and {len(problems) - 20} more" if problems[20:] else ""
         raise UserError(
             "nothing was written: there are results that this run would not "
             "give; take another --output_dir, or --overwrite:\n"
-            + "\n".join(problems[:20])
-            + more
+            + bullet_list(problems)
         )
     return waiting, done
 

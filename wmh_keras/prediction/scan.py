@@ -11,7 +11,6 @@ from data_prep.errors import UserError, VolumeError
 from data_prep.files import sha256_of
 from data_prep.nifti import read_volume
 from data_prep.size_classes import count_by_class
-from data_prep.subject_digest import subjects_among
 from data_prep.version import installed_versions
 from data_prep.volume import Volume, check_channel
 from wmh_keras.inference.engine import Engine
@@ -23,6 +22,7 @@ from wmh_keras.prediction.likeness import (
     COLUMN,
     Expectation,
     compare_with_training,
+    warn_of_seen,
 )
 from wmh_keras.prediction.outputs import Job
 from wmh_keras.prediction.records import Record, Settings
@@ -56,6 +56,7 @@ class RunInfo:
       channels: roles of the images that the networks take.
       seen_subjects: digests of those that the models have seen; None where
         that is not known.
+      versions: of the software.
     """
 
     settings: Settings
@@ -67,6 +68,9 @@ class RunInfo:
     model_checksum: str = ""
     channels: tuple[str, ...] = ("flair",)
     seen_subjects: tuple[str, ...] | None = None
+    versions: Mapping[str, str] = dataclasses.field(
+        default_factory=installed_versions
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +172,7 @@ def segment_scan(
         files={},
         path=job.outputs.record,
         seen_subjects=run.seen_subjects,
+        versions=run.versions,
     )
     remove_leftovers(job)
     records.write_record(record)
@@ -203,7 +208,7 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
     warnings = [
         *likeness.warnings,
         *result.warnings,
-        *_warn_of_seen(job.case, run),
+        *warn_of_seen(job.case.subject_id, run.seen_subjects),
     ]
     thumbnails = write_results(
         job, flair, result, found, volume, warnings, run.settings
@@ -223,7 +228,6 @@ def write_scan(job: Job, scan: SegmentedScan, run: RunInfo) -> Record:
             "lesions": len(found),
             **{f"{name}_lesions": n for name, n in counts.items()},
             COLUMN: likeness.verdict,
-            "versions": installed_versions(),
             "seconds": round(scan.seconds + time.monotonic() - start, 2),
         },
         warnings=[
@@ -290,16 +294,6 @@ def _write_dicom_seg(job: Job, scan: SegmentedScan, run: RunInfo) -> str:
         )
     path.unlink(missing_ok=True)  # it was of another mask
     return ""
-
-
-def _warn_of_seen(case: Case, run: RunInfo) -> list[str]:
-    if not subjects_among(run.seen_subjects or (), [case.subject_id]):
-        return []
-    return [
-        "the model has seen a subject of this id: unless it is someone else, "
-        "the mask is better than those of new subjects, and no test of the "
-        "model"
-    ]
 
 
 def _computing(run: RunInfo) -> dict[str, str]:

@@ -13,7 +13,7 @@ from wmh_keras.inference.ensemble import (
     common_settings,
     ensemble_identity,
 )
-from wmh_keras.model_info import ModelInfo
+from wmh_keras.model_info import ModelInfo, warn_of_no_licence
 
 SAVED_MODEL, ONNX, OPENVINO = "tf_saved_model", "onnx", "openvino"
 # How many axes has what networks take: slices (h, w, c), patches (d, h, w, c).
@@ -82,7 +82,7 @@ class ExportPlan:
         if self.request.licence is not None:
             return ()
         infos = [i for i in self.infos if artifacts.LICENCE_FILE not in i.files]
-        return artifacts.warn_of_no_licence(infos) if infos else ()
+        return warn_of_no_licence(infos) if infos else ()
 
     def model_name(self, format_name: str) -> str:
         """Names the folder of a format, and so the model."""

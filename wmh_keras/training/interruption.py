@@ -2,7 +2,7 @@
 
 Python raises KeyboardInterrupt wherever it is. Within a step of JAX or
 TensorFlow that may be a function which they call and whose errors they drop,
-so that the training goes on, or one in which the process then crashes.
+so that the training goes on, or one after which the process may crash.
 """
 
 import contextlib
